@@ -1,0 +1,1 @@
+"""Worlds: what the emulator serves. A folder of real rasters, or the simulated planet."""
