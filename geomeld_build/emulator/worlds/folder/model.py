@@ -204,7 +204,7 @@ class CollectionEntry(_Described):
         "date: 20200604, 2020-06-04, 20200604T054639, ... in UTC.",
     )
     images: Annotated[tuple[MemberEntry, ...], Field(max_length=100_000)] = Field(
-        default=(), description="Members described by hand."
+        default=(), description="Members described by hand; an empty list without `files` is an empty collection."
     )
     image_properties: Properties = Field(
         default_factory=dict, description="Properties of every member; a member's own win."
@@ -216,7 +216,8 @@ class CollectionEntry(_Described):
 
     @model_validator(mode="after")
     def _has_members(self) -> CollectionEntry:
-        if self.files is None and not self.images:
+        # `images: []` says it in so many words: the collection exists and is empty.
+        if self.files is None and "images" not in self.model_fields_set:
             raise ValueError("needs `files` (a glob) or `images` (a list)")
         for member in self.images:
             _require_files(member.files, member.bands if member.bands is not None else self.bands)
