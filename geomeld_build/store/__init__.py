@@ -1,0 +1,34 @@
+"""The tile store: pixels in immutable Zarr shards, and Delta tables that say what exists.
+
+``create_store``, then per shard group ``reserve`` -> ``write_group`` -> ``commit``; ``open_store`` to read.
+"""
+
+from geomeld_build.store.catalog import append_run, append_side_table
+from geomeld_build.store.commit import CommitResult, commit, verify_group
+from geomeld_build.store.create import create_store
+from geomeld_build.store.layout import GROUP_TILES, array_spec
+from geomeld_build.store.reader import Store, open_store
+from geomeld_build.store.records import PartRecord, RowRecord, RunRecord, TileRecord, records_to_table
+from geomeld_build.store.reservations import reserve
+from geomeld_build.store.writer import ShardObject, write_group
+
+__all__ = [
+    "GROUP_TILES",
+    "CommitResult",
+    "PartRecord",
+    "RowRecord",
+    "RunRecord",
+    "ShardObject",
+    "Store",
+    "TileRecord",
+    "append_run",
+    "append_side_table",
+    "array_spec",
+    "commit",
+    "create_store",
+    "open_store",
+    "records_to_table",
+    "reserve",
+    "verify_group",
+    "write_group",
+]

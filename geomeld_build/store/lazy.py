@@ -1,0 +1,61 @@
+"""All tiles of a version as one lazy dataset."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xarray as xr
+
+from geomeld_build.errors import ConfigError
+from geomeld_build.modalities import modality
+from geomeld_build.store.decode import decode, physical_attributes
+from geomeld_build.store.layout import shard_tiles
+
+__all__ = ["lazy_dataset"]
+
+
+def lazy_dataset(store: Any, names: tuple[str, ...], tiles: pa.Table, chunks: int | None) -> xr.Dataset:
+    """Tiles along one axis, read and decoded when they are needed.
+
+    Args:
+        store: where zarr reads the group from.
+        names: rows of the store.
+        tiles: tile_id, row (the place, ascending), lon, lat, datetime.
+        chunks: tiles a Dask chunk; by default the smallest shard of the rows.
+
+    Raises:
+        ConfigError: a chunk of less than one tile.
+    """
+    size = chunks if chunks is not None else min((shard_tiles(modality(name)) for name in names), default=1)
+    if size < 1:
+        raise ConfigError(f"expected chunks of at least one tile, got {size}")
+    stored = xr.open_zarr(store, consolidated=False, chunks=None, decode_cf=False)[list(names)]
+    # Chunks first, then the choice of rows: a chunk is one contiguous read, while zarr's own picking of scattered rows
+    # is an order of magnitude slower.
+    chosen = stored.chunk({"tile": size}).isel(tile=tiles.column("row").to_numpy())
+    variables = {}
+    for name in names:
+        row = modality(name)
+        physical = xr.apply_ufunc(
+            partial(decode, row),
+            chosen[name].variable,
+            dask="parallelized",
+            output_dtypes=[decode(row, np.zeros(0, row.dtype)).dtype],
+        )
+        physical.attrs = physical_attributes(row)
+        variables[name] = physical
+    return xr.Dataset(variables, _coordinates(names, tiles))
+
+
+def _coordinates(names: tuple[str, ...], tiles: pa.Table) -> dict[str, Any]:
+    instants = tiles.column("datetime").cast(pa.timestamp("us")).to_numpy()
+    return {
+        "tile_id": ("tile", np.array(tiles.column("tile_id").to_pylist(), dtype=np.str_)),
+        "lon": ("tile", tiles.column("lon").to_numpy(), {"units": "degrees_east", "standard_name": "longitude"}),
+        "lat": ("tile", tiles.column("lat").to_numpy(), {"units": "degrees_north", "standard_name": "latitude"}),
+        "datetime": ("tile", instants),
+        **{f"{name}_band": list(modality(name).bands) for name in names},
+    }
