@@ -86,11 +86,11 @@ def load_table(uri: str, name: str, version: int | None = None) -> DeltaTable:
     """
     place = table_uri(uri, name)
     try:
-        if version is None:
-            return DeltaTable(place)
-        newest = DeltaTable(place, without_files=True).version()
-        if not 0 <= version <= newest:
-            raise StoreError(f"{place} has no version {version}: expected 0..{newest}")
+        newest = DeltaTable(place)
+        if version is None or version == newest.version():
+            return newest
+        if not 0 <= version < newest.version():
+            raise StoreError(f"{place} has no version {version}: expected 0..{newest.version()}")
         return DeltaTable(place, version=version)
     except TableNotFoundError as error:
         raise StoreError(f"no table at {place}: the store is incomplete") from error

@@ -34,9 +34,9 @@ def decode(row: Modality, stored: NDArray[Any]) -> NDArray[Any]:
 
 
 def physical_attributes(row: Modality) -> dict[str, Any]:
-    """CF attributes of decoded values: those of the stored array without its packing."""
+    """CF attributes of decoded values: those of the stored array without its packing; bands are a coordinate."""
     attrs = array_spec(row)["attrs"]
-    packing = {"scale_factor", "add_offset"} | ({"_FillValue"} if row.classes is None else set())
+    packing = {"scale_factor", "add_offset", "band_names"} | ({"_FillValue"} if row.classes is None else set())
     return {name: value for name, value in attrs.items() if name not in packing}
 
 
@@ -62,11 +62,11 @@ def tile_dataset(record: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]) 
             attrs={**physical_attributes(row), **_provenance(record, name)},
         )
     dataset: xr.Dataset = xr.Dataset(variables, attrs=_tile_attributes(record)).rio.write_crs(record["proj_code"])
-    for name, variable in dataset.data_vars.items():
-        row = modality(str(name))
+    for name in stored:
+        row = modality(name)
         # A list of names here becomes the band descriptions of a GeoTIFF.
-        variable.attrs["long_name"] = row.bands
-        dataset[name] = variable.rio.write_nodata(row.nodata if row.classes is not None else np.nan, encoded=False)
+        dataset[name].attrs["long_name"] = row.bands
+        dataset[name] = dataset[name].rio.write_nodata(row.nodata if row.classes is not None else np.nan, encoded=False)
     return dataset
 
 

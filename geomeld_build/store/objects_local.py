@@ -124,9 +124,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error.strerror or error}; expected a folder that this user may write, on a disk with room"
-        ) from error
+        advice = "expected a folder that this user may write, on a disk with room"
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
 def _make_folders(folder: Path) -> list[Path]:
