@@ -114,7 +114,12 @@ def _belongs(cell: Cell, region: Region) -> bool:
 
 
 def _enumerate(region: Region) -> Iterator[Cell]:
-    """Every whole cell whose centre is in the region, zone by zone."""
+    """Every whole cell whose centre is in the region, polygon by polygon and zone by zone."""
+    for polygon in shapely.get_parts(region.geometry).tolist():
+        yield from _enumerate_polygon(Region(polygon, region.text))
+
+
+def _enumerate_polygon(region: Region) -> Iterator[Cell]:
     west, south, east, north = shapely.bounds(region.geometry)
     south, north = max(south, _MIN_LAT), min(north, _MAX_LAT)
     longitudes = np.arange(west, east + 0.5, 0.5).clip(west, east)

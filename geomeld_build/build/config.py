@@ -20,9 +20,7 @@ class SourceConfig(_Model):
     """Where scenes come from, and who asks."""
 
     name: Literal["earthengine"] = Field("earthengine", description="Provider of the scenes.")
-    url: str | None = Field(
-        None, description="Endpoint. Default: the provider's own; an emulator's address otherwise."
-    )
+    url: str | None = Field(None, description="Endpoint. Default: the provider's own; an emulator's address otherwise.")
     project: str | None = Field(None, description="Cloud project that is charged. Needed by the real service.")
     credentials: Path | None = Field(None, description="Service-account JSON. Default: the login of `earthengine`.")
     max_in_flight: int = Field(40, ge=1, le=1000, description="Requests in flight at once, over all workers.")
@@ -54,7 +52,7 @@ class DaskConfig(_Model):
 
     mode: Literal["threads", "sync", "local", "address"] = Field(
         "threads",
-        description="threads: this process; sync: one after the other; local: a Dask LocalCluster; address: a scheduler.",
+        description="threads or sync: this process; local: a Dask LocalCluster; address: a Dask scheduler.",
     )
     address: str | None = Field(None, description="Scheduler address, with mode address.")
     n_workers: int = Field(2, ge=1, le=1024, description="Processes of a local cluster.")

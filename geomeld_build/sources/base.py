@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from geomeld_build.grid import Scene, TilePlan, Window
 from geomeld_build.modalities import Modality
 
-__all__ = ["Counters", "Reading", "SceneQuery", "Source"]
+__all__ = ["Counters", "Reading", "SceneQuery", "Share", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ class Reading:
 
 @dataclass(slots=True)
 class Counters:
-    """What a run has cost so far. Adding two gives the cost of both."""
+    """What a run has cost so far. Adding two gives the cost of both.
+
+    ``requests`` is the sum of the search, pixel, companion and setup requests and of ``retries_fault``.
+    """
 
     requests: int = 0
     """Everything sent, retries included."""
@@ -60,12 +64,23 @@ class Counters:
     retries_fault: int = 0
     """Requests repeated after an error of the service or the network."""
     bytes_received: int = 0
+    """On the wire, before decompression."""
+    busy_s: float = 0.0
+    """Seconds that requests were in flight, summed over requests that ran side by side."""
 
     def __add__(self, other: Counters) -> Counters:
         return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     def __sub__(self, other: Counters) -> Counters:
         return Counters(*(getattr(self, name) - getattr(other, name) for name in self.__slots__))
+
+
+class Share(Protocol):
+    """What one context has spent so far."""
+
+    def snapshot(self) -> Counters:
+        """The figures up to now."""
+        ...
 
 
 class Source(Protocol):
@@ -100,4 +115,12 @@ class Source(Protocol):
 
     def counters(self) -> Counters:
         """A snapshot of what was spent through this object."""
+        ...
+
+    def tally(self) -> AbstractContextManager[Share]:
+        """Counts what is spent through this object inside the ``with`` block, in this context only."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
         ...

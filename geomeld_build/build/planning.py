@@ -1,0 +1,69 @@
+"""Plans what a build lacks, into a lock file that an interrupted run continues."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from geomeld_build.build.config import BuildConfig
+from geomeld_build.grid import Anchor, TilePlan, seed_of
+from geomeld_build.sources import Source
+from geomeld_build.tiles import PlanWriter, plan_anchors, read_plan
+from geomeld_build.tiles.plan_file import plan_fingerprint
+
+__all__ = ["plan_missing", "plan_to_file", "shuffled"]
+
+
+def shuffled(anchors: Sequence[Anchor], recipe: str) -> list[Anchor]:
+    """Anchors in an order keyed by their ids, so that every shard is a mixed sample of its run."""
+    return sorted(anchors, key=lambda anchor: (seed_of(recipe, "order", anchor.tile_id), anchor.tile_id))
+
+
+def plan_missing(
+    anchors: Sequence[Anchor],
+    source: Source,
+    config: BuildConfig,
+    modalities: Sequence[str],
+    on_batch: Callable[[int, int], None],
+) -> tuple[list[TilePlan], Path]:
+    """Plan the anchors of a build; the plan is kept with a local store, else in the user's cache."""
+    ordered = shuffled(anchors, config.recipe)
+    fingerprint = plan_fingerprint(ordered, config.source.name, config.source.url, tuple(modalities), config.plan_batch)
+    path = _plan_folder(config.store) / f"{fingerprint}.parquet"
+    plan_to_file(ordered, source, modalities, path, fingerprint, config.plan_batch, on_batch)
+    return read_plan(path), path
+
+
+def plan_to_file(
+    anchors: Sequence[Anchor],
+    source: Source,
+    modalities: Sequence[str],
+    path: Path,
+    fingerprint: str,
+    batch: int,
+    on_batch: Callable[[int, int], None],
+) -> None:
+    """Plan into ``path``, batch by batch; batches that an interrupted run finished are not asked again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = PlanWriter(path, fingerprint)
+    total = len(anchors)
+    batches = [anchors[start : start + batch] for start in range(0, total, batch)]
+    left = [number for number in range(len(batches)) if not writer.done(number)]
+    todo = [anchor for number in left for anchor in batches[number]]
+    done = total - len(todo)
+    # The planner cuts the same batches again, because only whole batches were left out.
+    planned = plan_anchors(todo, source, modalities, batch=batch)
+    for number, plans in zip(left, islice(planned, len(left)), strict=True):
+        writer.write(number, plans)
+        done += len(batches[number])
+        on_batch(done, total)
+    writer.finish()
+
+
+def _plan_folder(store: str) -> Path:
+    if "://" not in store:
+        return Path(store) / "plans"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return cache / "geomeld-build" / "plans"
