@@ -1,0 +1,95 @@
+"""A tile as the painters want it: physical values with NaN, north up, and where each layer lies on the ground."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geomeld_build.modalities import MODALITIES, Modality
+from geomeld_build.store import Store
+
+__all__ = ["Layer", "TileView", "load_view"]
+
+_PRESENT = ("ok", "partial")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One row of a tile."""
+
+    row: Modality
+    values: NDArray[np.floating[Any]]
+    """``(band, y, x)`` in physical units (class codes as they are), NaN where invalid; y runs from north to south."""
+    extent_m: tuple[float, float, float, float]
+    """West, east, south, north edges in metres from the centre of the tile."""
+
+    def band(self, name: str) -> NDArray[np.floating[Any]]:
+        """One band by name, ``(y, x)``."""
+        index = self.row.bands.index(name)
+        return self.values[index, :, :]
+
+
+@dataclass(frozen=True, slots=True)
+class TileView:
+    """A tile's catalog row and its layers; a layer is absent where the catalog says so."""
+
+    record: Mapping[str, Any]
+    layers: Mapping[str, Layer]
+
+    def why_absent(self, name: str) -> str:
+        """The typed reason, with what is known in detail."""
+        kind = str(self.record[f"{name}_outcome"])
+        details = [part["detail"] for part in self.record["parts"] if part["row"] == name and part["detail"]]
+        return f"{kind}\n{details[0]}" if details else kind
+
+    def when(self, name: str, group: str = "") -> str:
+        """Date and signed day offset of a dated row (of one group of its parts); empty for static ones."""
+        for part in self.record["parts"]:
+            if part["row"] == name and part["outcome"] in _PRESENT and group in ("", part["group"]):
+                dated = [scene["datetime"] for scene in part["scenes"] if scene["datetime"] is not None]
+                if dated:
+                    offset = part["offset_days"]
+                    days = "" if offset is None else f" ({offset:+.1f} d)".replace("-", "−")
+                    return f"{min(dated):%Y-%m-%d}{days}"
+        return ""
+
+
+def load_view(store: Store, tile_id: str) -> TileView:
+    """Read one tile.
+
+    Raises:
+        ConfigError: the store has no such tile.
+    """
+    record = store.record(tile_id)
+    dataset = store.tile(tile_id)
+    present = [name for name in dataset.data_vars if record[f"{name}_outcome"] in _PRESENT]
+    return TileView(record, {str(name): _layer(dataset[name], record) for name in present})
+
+
+def _layer(variable: xr.DataArray, record: Mapping[str, Any]) -> Layer:
+    row = MODALITIES[str(variable.name)]
+    y_dim, x_dim = variable.dims[-2:]
+    # The coordinates decide what is up, not the order on disk.
+    upright = variable.sortby(y_dim, ascending=False).sortby(x_dim)
+    values = upright.to_numpy().astype(np.float32)
+    if row.classes is not None:
+        values[values == row.nodata] = np.nan
+    half = row.grid.gsd_m / 2
+    x, y = upright[x_dim].to_numpy(), upright[y_dim].to_numpy()
+    centre_x, centre_y = _centre(record)
+    extent = (x[0] - half - centre_x, x[-1] + half - centre_x, y[-1] - half - centre_y, y[0] + half - centre_y)
+    return Layer(row, values, (float(extent[0]), float(extent[1]), float(extent[2]), float(extent[3])))
+
+
+def _centre(record: Mapping[str, Any]) -> tuple[float, float]:
+    from geomeld_build.grid import to_utm
+
+    epsg = int(str(record["proj_code"]).rsplit(":", 1)[-1])
+    # The catalog's lon/lat are of the centre, rounded to 1e-7 degrees: a hand's breadth.
+    x, y = to_utm(epsg, record["lon"], record["lat"])
+    return float(x), float(y)
