@@ -112,23 +112,25 @@ def run_sql(tables: Mapping[str, DeltaTable], sql: str) -> pa.Table:
         ConfigError: the SQL is wrong; the message is the engine's, which lists the columns.
         StoreError: a table cannot be read, e.g. because the version has expired and its files are gone.
     """
+    if not _IS_READ.match(sql):
+        raise ConfigError(f"only queries run here: expected SELECT or WITH first, got {sql[:60]!r}")
     builder = QueryBuilder()
     for name, table in tables.items():
         builder.register(name, table)
     try:
         found = pa.table(builder.execute(sql).read_all())
-    except (DeltaError, OSError, ValueError) as error:
+    except Exception as error:  # the stream raises bare Exceptions
         message = str(error)
         if _IS_IO.search(message):
             versions = ", ".join(f"{name} at version {table.version()}" for name, table in tables.items())
-            raise StoreError(f"cannot read {versions}: {message}; an expired version is cleaned up") from error
+            raise StoreError(f"cannot read {versions} (expired and cleaned up?): {message}") from error
         raise ConfigError(f"cannot run the query: {message}") from error
     return found.cast(_plain_schema(found.schema))
 
 
-_IS_IO = re.compile(
-    r"object ?store error|object at location|no such file|parquet error|permission denied", re.IGNORECASE
-)
+# The engine would also run COPY ... TO a file, and EXPLAIN ANALYZE runs what it explains. Comments may come first.
+_IS_READ = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
+_IS_IO = re.compile(r"object ?store error|object at location|no such file|parquet error|permission denied", re.I)
 
 
 def append_side_table(uri: str, name: str, table: pa.Table) -> int:

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 200
 _LONGEST_WAIT_S = 0.5
+_STUCK = 5
+"""Failures on top of one version after which it is no race that is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,10 @@ def _grow_arrays(uri: str, rows: pa.Table, modalities: Sequence[str]) -> None:
 def _append(uri: str, rows: pa.Table) -> CommitResult:
     # Only on top of the version in which duplicates were looked for: two committers never both add one tile.
     wait = random.SystemRandom()
+    read: list[int] = []
     for attempt in range(_ATTEMPTS):
         table = load_table(uri, TILES)
+        read.append(int(table.version()))
         known = _known(table, rows)
         accepted, replaced = _accept(rows, known)
         duplicates = rows.num_rows - accepted.num_rows
@@ -153,7 +157,11 @@ def _append(uri: str, rows: pa.Table) -> CommitResult:
         try:
             with delta_errors(f"commit to {uri}"):
                 _write(table, accepted, merge=replaced > 0)
-        except CommitFailedError:
+        except CommitFailedError as error:
+            if read[-_STUCK:] == [read[-1]] * _STUCK:
+                raise StoreError(
+                    f"cannot commit to {uri}: no new version since {read[-1]}, and still {error}"
+                ) from error
             logger.debug("commit to %s lost a race, try %d", uri, attempt + 1)
             time.sleep(wait.uniform(0.0, min(_LONGEST_WAIT_S, 0.01 * 2 ** min(attempt, 6))))
             continue

@@ -11,7 +11,7 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 
-from geomeld_build.modalities import Modality, band_dim, modality
+from geomeld_build.modalities import TILE_GRID, Modality, band_dim, modality
 from geomeld_build.store.layout import array_spec
 from geomeld_build.store.schema import OUTCOMES_PRESENT
 
@@ -73,7 +73,7 @@ def tile_dataset(record: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]) 
 def _coordinates(row: Modality, tile: Affine) -> dict[str, Any]:
     grid = row.grid
     # Every grid is centred on the tile; proj_transform is that of the tile grid.
-    side = 128 * tile.a
+    side = TILE_GRID.size * tile.a
     centre_x, centre_y = tile.c + side / 2, tile.f - side / 2
     steps = (np.arange(grid.size) + 0.5 - grid.size / 2) * grid.gsd_m
     axis = {"units": "metre"}

@@ -70,6 +70,8 @@ def array_spec(row: Modality) -> dict[str, Any]:
     """
     shape = (len(row.bands), row.grid.size, row.grid.size)
     itemsize = np.dtype(row.dtype).itemsize
+    # Byte order is named only where there is one.
+    order: dict[str, Any] = {"configuration": {"endian": "little"}} if itemsize > 1 else {}
     blosc = {
         "name": "blosc",
         "configuration": {
@@ -88,7 +90,7 @@ def array_spec(row: Modality) -> dict[str, Any]:
         "dims": ("tile", band_dim(row), f"{row.grid.prefix}y", f"{row.grid.prefix}x"),
         "chunks": (1, *shape),
         "shards": (shard_tiles(row), *shape),
-        "codecs": ({"name": "bytes", "configuration": {"endian": "little"}}, blosc),
+        "codecs": ({"name": "bytes", **order}, blosc),
         "attrs": _attributes(row),
     }
 

@@ -210,7 +210,8 @@ class Store:
         ids, places = self._index
         at = int(np.searchsorted(ids, tile_id.encode())) if len(ids) else 0
         if at >= len(ids) or ids[at] != tile_id.encode():
-            raise ConfigError(f"no tile {tile_id!r} in {self.uri} at version {self.version} ({len(ids)} tiles)")
+            known = f"none of its {len(ids)} tiles with status ok"
+            raise ConfigError(f"no tile {tile_id!r} in {self.uri} at version {self.version}: it is {known}")
         return int(places[at])
 
     def _rows(self, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ def store_status(tables: Mapping[str, DeltaTable], version: int) -> dict[str, An
 
     Returns:
         ``anchors`` (catalog rows), ``tiles`` (those with status ok), ``skipped``, ``failed``; ``outcomes`` per row of
-        the table of modalities and kind, which sum to the anchors in every row; ``requests``, ``retries``
-        (``{"fault": n, "cloud": n}``) and ``bytes`` over all runs; ``catalog_version``.
+        the table of modalities and kind, which sum to the anchors in every row; ``requests``,
+        ``retries`` (``retries_fault`` and ``retries_cloud`` together) and ``bytes`` over all runs; ``catalog_version``.
     """
     tiles = {TILES: tables[TILES]}
     counts = dict.fromkeys(STATUSES, 0) | _counts(tiles, "status")
@@ -35,7 +35,9 @@ def store_status(tables: Mapping[str, DeltaTable], version: int) -> dict[str, An
         "failed": counts["failed"],
         "outcomes": {name: _counts(tiles, f"{name}_outcome") for name in MODALITIES},
         "requests": spent["requests"],
-        "retries": {"fault": spent["retries_fault"], "cloud": spent["retries_cloud"]},
+        "retries": spent["retries_fault"] + spent["retries_cloud"],
+        "retries_fault": spent["retries_fault"],
+        "retries_cloud": spent["retries_cloud"],
         "bytes": spent["bytes_received"],
         "catalog_version": version,
     }

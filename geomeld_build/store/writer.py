@@ -16,6 +16,7 @@ from zarr.storage import MemoryStore
 
 from geomeld_build.errors import StoreError
 from geomeld_build.modalities import Modality, modality
+from geomeld_build.store.catalog import TILES, load_table, run_sql
 from geomeld_build.store.layout import GROUP_TILES, array_key, array_spec, object_key, shard_tiles, with_rows
 from geomeld_build.store.objects import ObjectMissing, Objects, open_objects
 
@@ -51,11 +52,13 @@ def write_group(
         modalities: the rows to write; others in ``tiles`` are left alone.
 
     Raises:
-        StoreError: an array has another dtype or shape than its row, the store lacks the row, or cannot be written.
+        StoreError: an array has another dtype or shape than its row, the group is committed already, the store lacks
+            the row, or cannot be written.
     """
     if shard < 0 or len(tiles) > GROUP_TILES:
         raise StoreError(f"expected shard >= 0 and at most {GROUP_TILES} tiles, got shard {shard}, {len(tiles)} tiles")
     objects = open_objects(uri)
+    _refuse_committed(uri, shard)
     written = []
     for name in modalities:
         row = modality(name)
@@ -69,6 +72,13 @@ def write_group(
                 objects.put(key, data)
                 written.append(ShardObject(name, key, len(data), google_crc32c.value(data)))
     return tuple(written)
+
+
+def _refuse_committed(uri: str, shard: int) -> None:
+    # A worker that was given up for lost may wake up after its twin's pixels were committed.
+    found = run_sql({TILES: load_table(uri, TILES)}, f"SELECT tile_id FROM tiles WHERE shard = {shard} LIMIT 1")
+    if found.num_rows:
+        raise StoreError(f"shard group {shard} of {uri} is committed, and never written again: take one from reserve()")
 
 
 def _stored_metadata(objects: Objects, row: Modality) -> bytes:
