@@ -41,8 +41,8 @@ class CommandFailed(GeomeldError):
 
 
 @contextmanager
-def writing(store: str) -> Iterator[None]:
-    """Inside, a store that cannot be written is a mistake of the caller (exit code 2), not a failure.
+def writing() -> Iterator[None]:
+    """Inside, a place that cannot be written is a mistake of the caller (exit code 2), not a failure.
 
     Raises:
         CommandFailed: in place of a StoreError or of a refusal by the file system.
@@ -50,7 +50,7 @@ def writing(store: str) -> Iterator[None]:
     try:
         yield
     except (StoreError, PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise CommandFailed(USAGE, f"cannot write {store}: {_one_line(error)}") from error
+        raise CommandFailed(USAGE, _one_line(error)) from error
 
 
 def explain(error: BaseException) -> tuple[int, str]:

@@ -102,7 +102,7 @@ def _parts(arrays: Mapping[str, NDArray[Any]]) -> tuple[PartRecord, ...]:
                 pixels = pixels[bands]
             if pixels is None or (pixels == row.nodata).all():
                 kind = SkipKind.NOT_APPLICABLE if name == "naip" else SkipKind.NO_SCENE_IN_WINDOW
-                found.append(PartRecord(name, part.name, kind.value, group=part.group, detail="nothing covers the tile"))
+                found.append(PartRecord(name, part.name, kind.value, part.group, "nothing covers the tile"))
                 continue
             offset = -2.4 if isinstance(row.when, Near) else 0.0 if isinstance(row.when, With) else None
             scenes = (_scene(name, part.name, offset or 0.0),) if offset is not None or name == "sentinel2" else ()
@@ -143,7 +143,9 @@ def make_store(
     shard = reserve(str(uri), 1, "run-1")
     anchors = [place_anchor(lon, lat, WHEN - timedelta(days=3.5), recipe=RECIPE) for lon, lat in places]
     objects = write_group(str(uri), shard, list(pixels), list(MODALITIES))
-    records = [_record(anchor, tile, slot, shard) for slot, (anchor, tile) in enumerate(zip(anchors, pixels, strict=True))]
+    places_taken = enumerate(zip(anchors, pixels, strict=True))
+    records = [_record(anchor, tile, slot, shard) for slot, (anchor, tile) in places_taken]
     commit(str(uri), records_to_table(records), objects)
-    append_run(str(uri), RunRecord("run-1", "shard", WHEN, WHEN, shard, requests=5, bytes_received=123_456, tiles_ok=3))
+    spent = RunRecord("run-1", "shard", WHEN, WHEN, shard, requests=5, bytes_received=123_456, tiles_ok=len(anchors))
+    append_run(str(uri), spent)
     return [anchor.tile_id for anchor in anchors]

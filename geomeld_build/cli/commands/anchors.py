@@ -75,7 +75,7 @@ def _years(text: str) -> tuple[int, int]:
 def _save(found: list[Anchor], out: Path, *, as_json: bool) -> None:
     from geomeld_build.anchors import write_anchors
 
-    with writing(str(out)):
+    with writing():
         write_anchors(out, found)
     rows = [(a.tile_id, a.location_id, a.lon, a.lat, a.epsg, a.datetime.date().isoformat(), a.stratum) for a in found]
     columns = ("tile_id", "location_id", "lon", "lat", "epsg", "date", "stratum")

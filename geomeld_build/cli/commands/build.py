@@ -63,7 +63,7 @@ def build(
     settings = options.build_config(config, given)
     from geomeld_build.build import build_tiles
 
-    with writing(settings.store), bars() as progress:
+    with writing(), bars() as progress:
         summary = build_tiles(settings, progress=progress)
     if as_json:
         print_json(summary.to_json())

@@ -47,7 +47,7 @@ def plan(
     from geomeld_build.tiles import estimate
 
     places = read_anchors(anchors, recipe=recipe or options.DEFAULT_RECIPE)[:limit]
-    with writing(str(out)):
+    with writing():
         plans = _plan(places, out, settings, options.row_names(modalities), batch)
     cost = estimate(plans, max_in_flight=settings.max_in_flight, requests_per_second=settings.requests_per_second)
     if as_json:

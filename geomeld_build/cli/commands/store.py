@@ -102,7 +102,7 @@ def show(
     if not chosen:
         raise ConfigError(f"the store {store} has no tile to draw")
     written: list[Path] = []
-    with writing(str(out)):
+    with writing():
         out.mkdir(parents=True, exist_ok=True)
         for tile_id in chosen:
             written.append(save_tile(opened, tile_id, out / f"{tile_id}.png"))

@@ -1,0 +1,57 @@
+"""Every command is documented, and every page that the documents point to exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from geomeld_build.cli.generated import walk
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = dict(walk())
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_the_commands_of_this_release() -> None:
+    assert set(COMMANDS) == {
+        "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "plan", "build",
+        "status", "query", "show", "deploy", "run",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_help_and_an_example(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert command.epilog.startswith(f"Example: geomeld-build {name}"), "the epilog shows a call"
+    for parameter in command.params:
+        assert parameter.help, f"{name}: {parameter.name} has no help"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_in_the_reference(name: str) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert f"\n## {name}\n" in page
+
+
+@pytest.mark.parametrize("name", ["modalities", "schemas", "doctor", "anchors sample", "anchors import", "plan", "build",
+                                  "status", "query", "show"])  # fmt: skip
+def test_a_command_that_prints_data_has_json(name: str) -> None:
+    assert any("--json" in parameter.opts for parameter in COMMANDS[name].params)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_name_only_commands_that_exist(page: Path) -> None:
+    groups = {name.split()[0] for name in COMMANDS}
+    for call in re.findall(r"^geomeld-build ([a-z][a-z-]*)", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        assert call in groups, f"{page.name} shows 'geomeld-build {call}'"
