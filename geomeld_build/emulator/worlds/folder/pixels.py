@@ -166,6 +166,8 @@ def _value_mask(stored: NDArray[Any], nodata: tuple[float, ...] | str) -> NDArra
         valid &= ~np.isnan(stored)
     if isinstance(nodata, tuple):
         for value in nodata:
+            if stored.dtype.kind == "f" and abs(value) > np.finfo(stored.dtype).max:
+                continue
             # A float32 file holds the nearest float32 of the stated value, so compare in the file's own type.
             wanted = stored.dtype.type(value) if stored.dtype.kind == "f" else value
             valid &= stored != wanted
