@@ -145,7 +145,7 @@ def understand(answer: Any, asked: Asked) -> dict[tuple[Question, Place], list[S
                     found[question, place] = [
                         _scene(one["properties"], one.get("geometry"), question, place) for one in candidates
                     ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(f"Earth Engine's answer to a search has an unexpected form: {error!r}") from error
     return found
 

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ee
-import google.auth
 import google.auth.exceptions
 import googleapiclient.errors
 from google.auth.credentials import AnonymousCredentials
+from google.oauth2 import service_account
 
 from geomeld_build.errors import ConfigError, CredentialsError, SourceError
 from geomeld_build.sources.earthengine_retry import Refused, Verdict
@@ -75,11 +75,10 @@ def endpoint(url: str | None, project: str | None, credentials: str | Path | Non
 def _login(where: Endpoint) -> Any:
     if where.credentials is not None:
         try:
-            load: Any = google.auth.load_credentials_from_file
-            found, _ = load(str(where.credentials), scopes=ee.oauth.SCOPES)
+            load: Any = service_account.Credentials.from_service_account_file
+            return load(str(where.credentials), scopes=ee.oauth.SCOPES)
         except (google.auth.exceptions.GoogleAuthError, ValueError) as error:
-            raise CredentialsError(f"{where.credentials} holds no usable credentials: {error}") from error
-        return found
+            raise CredentialsError(f"{where.credentials} holds no service-account key: {error}") from error
     if not where.is_google:
         anonymous: Any = AnonymousCredentials
         return anonymous()
@@ -129,7 +128,12 @@ def _initialise(where: Endpoint) -> None:
     ee.data.setMaxRetries(0)
     # Any entry keeps Initialize from downloading the list of deprecated assets, which has no timeout.
     ee.deprecation.deprecated_assets = {"": ee.deprecation.DeprecatedAsset("", None, None, None)}
-    ee.Initialize(credentials=_login(where), url=where.url, project=where.project, http_transport=Switch())
+    login = _login(where)
+    try:
+        ee.Initialize(credentials=login, url=where.url, project=where.project, http_transport=Switch())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # The client trusts what it downloads and fails in many ways on anything else.
+        raise SourceError(f"{where.url} does not speak the Earth Engine protocol: {error!r}") from error
     _log.debug("Earth Engine client set up for %s, project %s", where.url, where.project)
 
 
