@@ -41,7 +41,7 @@ def read_table(session: Session, name: str, columns: Sequence[str], *, page_rows
         raise SourceError(f"table {name} has no values in the columns {empty}: check their names")
     try:
         arrays = [pa.array(_same_kind(rows[column])) for column in columns]
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SourceError(f"table {name} mixes types in a column: {error}") from error
     return pa.table([*arrays, pa.array(outlines, pa.binary())], names=[*columns, "geometry"])
 
