@@ -107,7 +107,7 @@ def report(summary: "BuildSummary") -> None:
 
     create_markdown_artifact(summary_markdown(summary), key="build-tiles-summary", description=summary.store)
     create_table_artifact(
-        outcome_rows(summary.outcomes), key="build-tiles-outcomes", description="Typed outcomes of every modality"
+        outcome_rows(summary.outcomes), key="build-tiles-outcomes", description="Typed outcomes of every modality, whole store"
     )
     emit_event(
         FINISHED_EVENT,

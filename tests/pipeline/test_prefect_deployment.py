@@ -1,0 +1,197 @@
+"""The services of compose on loopback: deploy, run by both commands, and read the store.
+
+One server for the whole file, because it takes ten seconds to start.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geomeld_build.store import open_store
+from tests.pipeline.prefect_stack import Stack, answers, free_port, listens, wait_until
+
+pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(240)]
+
+REGION = "8.0,47.0,8.6,47.4"
+CONTROL = ["python", "-m", "flows.control"]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A server with the deployments, no worker yet."""
+    running = Stack(tmp_path_factory.mktemp("prefect"))
+    try:
+        running.start("server", lambda: answers(f"{running.api}/health"), seconds=90)
+        deployed = running.run(running.command("deploy"))
+        assert deployed.returncode == 0, deployed.stderr
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(stack: Stack) -> Stack:
+    """The same stack with a worker that polls."""
+    stack.start("worker", lambda: answers(f"http://127.0.0.1:{stack.ports['worker']}/health"))
+    return stack
+
+
+@pytest.fixture(scope="module")
+def planet(worker: Stack) -> str:
+    """URL of an emulator that serves the simulated planet; a Dask cluster is up, too."""
+    for service in ("emulator", "dask-scheduler"):
+        port = worker.ports[service]
+        worker.start(service, lambda port=port: listens(port))
+    worker.start("dask-worker", lambda: "Registered to" in worker.log("dask-worker")())
+    return f"http://127.0.0.1:{worker.ports['emulator']}"
+
+
+def control(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, JSON on stdout, and stderr of `flows.control`."""
+    done = stack.run([*CONTROL, *arguments, "--json"])
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def test_deploying_again_changes_nothing_but_what_is_set(stack: Stack) -> None:
+    before = {each["name"]: each for each in post(stack, "deployments/filter", {})}
+    assert not before["incremental"]["schedules"][0]["active"]
+    code, changed, said = control(
+        stack, "deploy", "--set", f"incremental:region={REGION}", "--set", "incremental:limit=2"
+    )
+    assert code == 0, said
+    assert stack.api in said
+    assert [entry["name"] for entry in changed["deployments"]] == ["build-tiles/build-tiles", "build-tiles/incremental"]
+    assert changed["deployments"][0]["parameters"] == before["build-tiles"]["parameters"]
+    assert changed["deployments"][1]["schedule"] == "0 3 * * * UTC"
+    assert changed["deployments"][1]["parameters"]["limit"] == 2
+    code, again, said = control(stack, "deploy")
+    assert (code, again) == (0, changed), said
+    after = {each["name"]: each for each in post(stack, "deployments/filter", {})}
+    assert {name: each["id"] for name, each in after.items()} == {name: each["id"] for name, each in before.items()}
+    assert after["incremental"]["schedules"][0]["active"]
+    assert len(post(stack, "automations/filter", {})) == 1
+
+
+def test_a_wrong_name_lists_the_deployments(stack: Stack) -> None:
+    code, _, said = control(stack, "run", "build")
+    assert code == 2
+    assert "build-tiles/build-tiles" in said
+    assert "build-tiles/incremental" in said
+
+
+def test_watching_needs_a_worker(stack: Stack) -> None:
+    code, _, said = control(stack, "run", "build-tiles", "--watch", "--set", "limit=1")
+    assert code == 4
+    assert "prefect worker start --pool geomeld" in said
+
+
+def test_the_server_checks_parameters_when_a_run_is_submitted(stack: Stack) -> None:
+    code, _, said = control(stack, "run", "build-tiles", "--set", "limit=0")
+    assert code == 2
+    assert "'limit'" in said
+
+
+def test_a_service_that_is_away_ends_as_service_unavailable(worker: Stack) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    arguments = ("--set", f"region={REGION}", "--set", "limit=1", "--set", f"url={nobody}", "--set", "store=away")
+    code, answer, said = control(worker, "run", "build-tiles", "--watch", "--timeout", "90", *arguments)
+    assert (code, answer["state"]) == (4, "ServiceUnavailable"), said
+
+
+def test_a_build_by_its_bare_name_over_dask(worker: Stack, planet: str) -> None:
+    arguments = ("--set", f"region={REGION}", "--set", "limit=2", "--set", f"url={planet}", "--set", "project=any")
+    code, answer, said = control(worker, "run", "build-tiles", "--watch", "--timeout", "100", *arguments)
+    assert code == 0, said + worker.log("worker")()
+    assert answer["state"] == "Completed"
+    assert {"modality", "ok"} <= set(answer["outcomes"][0])
+    assert "geomeld_build." in said, "the package's log lines reach the run"
+    run = {"id": {"any_": [answer["flow_run_id"]]}}
+    keys = {artifact["key"] for artifact in post(worker, "artifacts/filter", {"flow_runs": run})}
+    assert keys >= {"build-tiles-summary", "build-tiles-outcomes", "build-tiles-progress-tiles"}
+    wait_until(lambda: finished_events(worker) == 1, 20, "the event of the finished build has arrived")
+    assert_holds(worker, 2)
+
+
+def test_a_build_by_prefects_own_command_builds_the_rest(worker: Stack, planet: str) -> None:
+    given = {
+        "region": REGION,
+        "limit": 3,
+        "url": planet,
+        "project": "any",
+        "dask_mode": "threads",
+        "dask_address": None,
+    }
+    words = [word for name, value in given.items() for word in ("--param", f"{name}={json.dumps(value)}")]
+    done = worker.run(["prefect", "deployment", "run", "build-tiles/build-tiles", *words, "--watch"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    newest = post(worker, "flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})[0]
+    assert newest["state"]["name"] == "Completed", newest["state"]
+    assert "2 already there" in newest["state"]["message"]
+    assert_holds(worker, 3)
+
+
+ENDINGS = """
+import geomeld_build.build as build, geomeld_build.errors as errors, json, sys
+from flows.build_tiles import build_tiles
+from geomeld_build.sources import Counters
+summary = build.BuildSummary("s", "r", 1, 2, 0, 1, 0, 1, {"sentinel2": {"ok": 1}}, Counters(), 0, 1.0, "p")
+endings = [summary, errors.CredentialsError("no login"), errors.StoreError("torn"), errors.MissingExtra("x")]
+endings.append(KeyError("a bug"))
+for ending in endings:
+    def double(config, *, progress):
+        progress("tiles", 1, 2)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+    build.build_tiles = double
+    state = build_tiles(store="s", anchors="a.csv", return_state=True)
+    print(json.dumps([str(state.type.value), state.name, state.message]))
+state = build_tiles(store="s", anchors="a.csv", region="1,2,3,4", return_state=True)
+print(json.dumps([str(state.type.value), state.name, state.message]))
+"""
+
+
+def test_the_final_state_tells_how_a_build_ended(stack: Stack) -> None:
+    """A recorded double in the engine's place: what matters here is the flow's answer to each ending."""
+    done = stack.run(["python", "-c", ENDINGS])
+    assert done.returncode == 0, done.stderr
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [state[:2] for state in states] == [
+        ["COMPLETED", "Partial"],
+        ["FAILED", "ServiceUnavailable"],
+        ["FAILED", "Failed"],
+        ["FAILED", "Misconfigured"],
+        ["FAILED", "Failed"],
+        ["FAILED", "Misconfigured"],
+    ]
+    assert "1 built, 0 already there, 0 skipped, 1 failed" in states[0][2]
+    assert [state[2] for state in states[1:3]] == ["CredentialsError: no login", "StoreError: torn"]
+    assert "exactly one of anchors, region and plan" in states[-1][2]
+
+
+def post(stack: Stack, path: str, body: dict[str, Any]) -> Any:
+    """Ask the server's REST API, with nothing of Prefect's client."""
+    request = urllib.request.Request(
+        f"{stack.api}/{path}", json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def finished_events(stack: Stack) -> int:
+    wanted = {"filter": {"event": {"name": ["geomeld.build-tiles.finished"]}}}
+    return int(post(stack, "events/filter", wanted)["total"])
+
+
+def assert_holds(stack: Stack, anchors: int) -> None:
+    """The store has an outcome for every anchor, and pixels of every tile that is ok."""
+    store = open_store(str(stack.folder / "work" / "store"))
+    assert len(store.existing("ok", "skipped")) == anchors
+    for tile_id in store.tile_ids():
+        assert np.isfinite(store.tile(tile_id, ["sentinel2"])["sentinel2"].values).mean() > 0.5
