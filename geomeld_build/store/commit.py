@@ -18,7 +18,7 @@ from geomeld_build.errors import StoreError
 from geomeld_build.modalities import modality
 from geomeld_build.store.catalog import NO_REBASE, TILES, delta_errors, load_table, run_sql
 from geomeld_build.store.create import read_header
-from geomeld_build.store.layout import GROUP_TILES, array_key, object_key, with_rows
+from geomeld_build.store.layout import GROUP_TILES, array_key, object_key, row_count, with_rows
 from geomeld_build.store.objects import ObjectMissing, open_objects
 from geomeld_build.store.schema import OUTCOMES_PRESENT, TILES_SCHEMA
 from geomeld_build.store.writer import ShardObject
@@ -133,12 +133,14 @@ def _attach_objects(rows: pa.Table, objects: Mapping[str, ShardObject], modaliti
 
 def _grow_arrays(uri: str, rows: pa.Table, modalities: Sequence[str]) -> None:
     shards = [shard for shard in rows.column("shard").to_pylist() if shard is not None]
-    if not shards:
-        return
-    length = (max(shards) + 1) * GROUP_TILES
-    rim = open_objects(uri)
-    for name in modalities:
-        rim.update(array_key(name), lambda stored: with_rows(stored, length))
+    needed = (max(shards, default=-1) + 1) * GROUP_TILES
+
+    def grow(stored: list[bytes]) -> list[bytes]:
+        # As long as the longest: this also evens out what a committer left that was killed between two arrays.
+        longest = max(needed, *(row_count(item) for item in stored))
+        return [with_rows(item, longest) for item in stored]
+
+    open_objects(uri).update([array_key(name) for name in modalities], grow)
 
 
 def _append(uri: str, rows: pa.Table) -> CommitResult:

@@ -35,6 +35,7 @@ __all__ = [
     "group_metadata",
     "object_key",
     "root_attributes",
+    "row_count",
     "rows_of",
     "shard_tiles",
     "with_rows",
@@ -128,6 +129,11 @@ def array_metadata(row: Modality) -> bytes:
         attributes=spec["attrs"],
     )
     return stored["zarr.json"].to_bytes()
+
+
+def row_count(stored: bytes) -> int:
+    """Places along ``tile`` of an array, from its metadata."""
+    return int(json.loads(stored)["shape"][0])
 
 
 def with_rows(stored: bytes, rows: int, *, exactly: bool = False) -> bytes:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import xarray as xr
 
 from geomeld_build.errors import ConfigError
-from geomeld_build.modalities import modality
+from geomeld_build.modalities import MODALITIES, modality
 from geomeld_build.store.decode import decode, physical_attributes
 from geomeld_build.store.layout import shard_tiles
 
@@ -32,22 +32,30 @@ def lazy_dataset(store: Any, names: tuple[str, ...], tiles: pa.Table, chunks: in
     size = chunks if chunks is not None else min((shard_tiles(modality(name)) for name in names), default=1)
     if size < 1:
         raise ConfigError(f"expected chunks of at least one tile, got {size}")
-    stored = xr.open_zarr(store, consolidated=False, chunks=None, decode_cf=False)[list(names)]
-    # Chunks first, then the choice of rows: a chunk is one contiguous read, while zarr's own picking of scattered rows
-    # is an order of magnitude slower.
-    chosen = stored.chunk({"tile": size}).isel(tile=tiles.column("row").to_numpy())
+    places = tiles.column("row").to_numpy()
     variables = {}
     for name in names:
         row = modality(name)
+        stored = _stored(store, name)
+        # Chunks first, then the choice of rows: a chunk is one contiguous read, while zarr's own picking of scattered
+        # rows is an order of magnitude slower.
         physical = xr.apply_ufunc(
             partial(decode, row),
-            chosen[name].variable,
+            stored.chunk({"tile": size}).isel(tile=places),
             dask="parallelized",
             output_dtypes=[decode(row, np.zeros(0, row.dtype)).dtype],
         )
         physical.attrs = physical_attributes(row)
         variables[name] = physical
     return xr.Dataset(variables, _coordinates(names, tiles))
+
+
+def _stored(store: Any, name: str) -> xr.Variable:
+    # One array at a time: while a commit lengthens them, they differ in length for a moment, and xarray would refuse.
+    others = [other for other in MODALITIES if other != name]
+    dataset = xr.open_zarr(store, consolidated=False, chunks=None, decode_cf=False, drop_variables=others)
+    variable: xr.Variable = dataset[name].variable
+    return variable
 
 
 def _coordinates(names: tuple[str, ...], tiles: pa.Table) -> dict[str, Any]:

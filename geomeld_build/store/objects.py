@@ -5,7 +5,7 @@ A key is a path below the store, e.g. ``sentinel2/c/0/0/0/0``. A write is seen w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,8 +45,15 @@ class Objects(Protocol):
             StoreError: the place cannot be written.
         """
 
-    def update(self, key: str, change: Callable[[bytes], bytes]) -> None:
-        """Replace an object by a function of itself, atomically among all writers. ``change`` may run again.
+    def update(self, keys: Sequence[str], change: Callable[[list[bytes]], list[bytes]]) -> None:
+        """Replace objects by a function of themselves; no update of another writer is lost.
+
+        Each object is replaced whole. All of them are replaced as nearly at once as the place allows: on a disk within
+        a fraction of a millisecond, in a bucket one after the other.
+
+        Args:
+            keys: the objects.
+            change: new bytes of each from the bytes of all; may run again when somebody else was faster.
 
         Raises:
             ObjectMissing: there is nothing to change.

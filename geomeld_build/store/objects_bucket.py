@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from geomeld_build.errors import ConfigError, StoreError
 from geomeld_build.store.objects import ObjectExists, ObjectMissing
 
 if TYPE_CHECKING:
-    from obstore import UpdateVersion
+    from obstore import ObjectMeta, UpdateVersion
 
 __all__ = ["BucketObjects", "bucket_of"]
 
@@ -55,24 +55,21 @@ class BucketObjects:
             except AlreadyExistsError:
                 raise ObjectExists(f"{self.uri}/{key} exists already, and is written only once") from None
 
-    def update(self, key: str, change: Callable[[bytes], bytes]) -> None:
-        """See ``Objects.update``. Compare and swap: the put names the version that was read."""
+    def update(self, keys: Sequence[str], change: Callable[[list[bytes]], list[bytes]]) -> None:
+        """See ``Objects.update``. Compare and swap: each put names the version that was read."""
         for _ in range(_ATTEMPTS):
-            with self._talking("write", key):
-                found = obstore.get(self._bucket, key)
-                before = bytes(found.bytes())
+            with self._talking("write", keys[0]):
+                found = [obstore.get(self._bucket, key) for key in keys]
+                before = [bytes(item.bytes()) for item in found]
                 after = change(before)
-                if after == before:
-                    return
-                read: UpdateVersion = {"e_tag": found.meta["e_tag"]}
-                if (version := found.meta["version"]) is not None:
-                    read["version"] = version
                 try:
-                    obstore.put(self._bucket, key, after, mode=read)
+                    for key, item, old, new in zip(keys, found, before, after, strict=True):
+                        if new != old:
+                            obstore.put(self._bucket, key, new, mode=_as_read(item.meta))
                 except PreconditionError:
                     continue
                 return
-        raise StoreError(f"cannot update {self.uri}/{key}: others changed it {_ATTEMPTS} times meanwhile")
+        raise StoreError(f"cannot update {self.uri}/{keys[0]}: others changed it {_ATTEMPTS} times meanwhile")
 
     def get(self, key: str) -> bytes:
         """See ``Objects.get``."""
@@ -109,3 +106,10 @@ class BucketObjects:
         except (BaseError, OSError) as error:
             reason = str(error).splitlines()[0]
             raise StoreError(f"cannot {verb} {self.uri}/{key}: {reason}; check address, login and rights") from error
+
+
+def _as_read(meta: ObjectMeta) -> UpdateVersion:
+    version: UpdateVersion = {"e_tag": meta["e_tag"]}
+    if meta["version"] is not None:
+        version["version"] = meta["version"]
+    return version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,13 +49,19 @@ class LocalObjects:
                 temporary.unlink()
             _sync_folders(path.parent, made)
 
-    def update(self, key: str, change: Callable[[bytes], bytes]) -> None:
+    def update(self, keys: Sequence[str], change: Callable[[list[bytes]], list[bytes]]) -> None:
         """See ``Objects.update``. The kernel drops the lock of a killed process."""
         with self._locked():
-            before = self.get(key)
+            before = [self.get(key) for key in keys]
             after = change(before)
-            if after != before:
-                self.put(key, after)
+            changed = [(self.root / key, new) for key, old, new in zip(keys, before, after, strict=True) if new != old]
+            with _writing(self.root):
+                # All the slow work first, then the renames back to back.
+                ready = [(_write_temporary(path, data), path) for path, data in changed]
+                for temporary, path in ready:
+                    temporary.replace(path)
+                for _, path in ready:
+                    _sync(path.parent)
 
     def get(self, key: str) -> bytes:
         """See ``Objects.get``."""

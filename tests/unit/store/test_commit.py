@@ -11,10 +11,12 @@ from pathlib import Path
 import deltalake
 import pyarrow as pa
 import pytest
+import xarray as xr
 
 from geomeld_build.errors import SkipKind, StoreError
 from geomeld_build.store import commit, open_store, records_to_table, verify_group, write_group
 from geomeld_build.store import commit as commit_function
+from geomeld_build.store.layout import with_rows
 from geomeld_build.store.schema import TILES_SCHEMA
 from tests.unit.store.making import FEW, anchor_of, failure_of, new_store, put_group, record_of, tile_of
 
@@ -160,6 +162,20 @@ def test_arrays_grow_in_whole_groups_and_never_shrink(tmp_path: Path) -> None:
     assert lengths() == {768}
     put_group(uri, 0, [1])
     assert lengths() == {768}
+
+
+def test_arrays_of_a_killed_committer_are_evened_out(tmp_path: Path) -> None:
+    uri = new_store(tmp_path)
+    put_group(uri, 0, [0])
+    metadata = Path(uri) / "elevation" / "zarr.json"
+    metadata.write_bytes(with_rows(metadata.read_bytes(), 1024))
+    # Our own reader does not mind; stock xarray opens the store again after the next commit, whatever it adds.
+    assert open_store(uri).to_xarray().sizes["tile"] == 1
+    with pytest.raises(ValueError, match="conflicting sizes"):
+        xr.open_zarr(uri, consolidated=False)
+    commit(uri, records_to_table([failure_of(1)]), ())
+    with xr.open_zarr(uri, consolidated=False) as dataset:
+        assert dataset.sizes["tile"] == 1024
 
 
 def test_a_commit_that_always_loses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

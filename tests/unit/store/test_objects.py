@@ -46,7 +46,7 @@ def test_a_missing_object_says_so(objects: Objects) -> None:
         with pytest.raises(ObjectMissing, match=r"no such object: .*nope"):
             ask("nope")
     with pytest.raises(ObjectMissing):
-        objects.update("nope", lambda data: data + b"x")
+        objects.update(["nope"], lambda found: found)
 
 
 def test_create_lets_one_of_many_win(objects: Objects) -> None:
@@ -69,18 +69,20 @@ def test_create_lets_one_of_many_win(objects: Objects) -> None:
 
 
 def test_updates_at_once_lose_nothing(objects: Objects) -> None:
-    objects.put("counter", b"0")
+    for key in ("a/counter", "b/counter"):
+        objects.put(key, b"0")
 
     def work() -> None:
         for _ in range(10):
-            objects.update("counter", lambda data: b"%d" % (int(data) + 1))
+            objects.update(["a/counter", "b/counter"], lambda found: [b"%d" % (int(max(found, key=int)) + 1)] * 2)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert objects.get("counter") == b"40"
+    assert objects.get("a/counter") == objects.get("b/counter")
+    assert int(objects.get("a/counter")) >= 40
 
 
 def test_a_folder_holds_nothing_but_its_objects(tmp_path: Path) -> None:
