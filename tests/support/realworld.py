@@ -61,12 +61,7 @@ def build_real_world(out_dir: Path, data: Path, *, made_up: bool = False, belgiu
         *_saotome(data / "saotome"),
         _water(data / "jrc_gsw_manso_br"),
         _naip(data / "naip"),
-        {
-            "type": "table",
-            "id": "RESOLVE/ECOREGIONS/2017",
-            "file": str(data / "regions/biomes_dinerstein2017_0p2deg.gpkg"),
-            "properties": {"derived": "biomes only, from a 10 km rendering; no ecoregions"},
-        },
+        _biomes(data / "regions/biomes_dinerstein2017_0p2deg.gpkg"),
         *extra,
     ]
     assets += [
@@ -217,3 +212,8 @@ def _naip(folder: Path) -> dict[str, Any]:
         moment = f"{day[:4]}-{day[4:6]}-{day[6:]}T00:00:00Z"
         images.append({"index": path.stem, "files": str(path), "datetime": moment})
     return {"type": "collection", "id": "USDA/NAIP/DOQQ", "bands": ["R", "G", "B", "N"], "images": images}
+
+
+def _biomes(path: Path) -> dict[str, Any]:
+    note = {"derived": "biomes only, from a 10 km rendering; no ecoregions"}
+    return {"type": "table", "id": "RESOLVE/ECOREGIONS/2017", "file": str(path), "properties": note}
