@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints/py311.txt scripts/setup.sh
 	@touch $@
 
 demo: $(STAMP) ## build tiles from the simulated planet, no account needed
-	@$(BIN)/geomeld-build demo
+	@$(BIN)/geomeld-build demo --out build/demo
 
 check: $(STAMP) ## lint, types, import contracts, generated files
 	$(BIN)/ruff check .

@@ -68,9 +68,10 @@ def main(args: Sequence[str] | None = None) -> int:
         code = command.main(args=None if args is None else list(args), prog_name="geomeld-build", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has seen enough: not a failure. Keep the interpreter's last flush silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _end_of_pipe()
+    except SystemExit as stop:
+        # Typer itself ends the process when a pipe closes.
+        return _end_of_pipe() if isinstance(stop.__context__, BrokenPipeError) else int(stop.code or 0)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
@@ -78,6 +79,12 @@ def main(args: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         print("interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _end_of_pipe() -> int:
+    """The reader of a pipe (head, less) has seen enough: no failure. Keeps the interpreter's last flush silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _report(error: Exception) -> int:

@@ -36,8 +36,21 @@ def test_a_command_is_in_the_reference(name: str) -> None:
     assert f"\n## {name}\n" in page
 
 
-@pytest.mark.parametrize("name", ["modalities", "schemas", "doctor", "anchors sample", "anchors import", "plan", "build",
-                                  "status", "query", "show"])  # fmt: skip
+DATA = (
+    "modalities",
+    "schemas",
+    "doctor",
+    "anchors sample",
+    "anchors import",
+    "plan",
+    "build",
+    "status",
+    "query",
+    "show",
+)
+
+
+@pytest.mark.parametrize("name", DATA)
 def test_a_command_that_prints_data_has_json(name: str) -> None:
     assert any("--json" in parameter.opts for parameter in COMMANDS[name].params)
 

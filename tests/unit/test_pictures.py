@@ -118,12 +118,13 @@ def test_true_colour_is_red_green_blue(store: Store) -> None:
 
 
 def test_hillshade_agrees_with_matplotlib() -> None:
-    elevation = 300 + 60 * field(3, 6)
+    # Gentle: nothing lies in its own shadow, where the two scale differently.
+    elevation = 300 + 2 * field(3, 6)
     ours = palette.hillshade(elevation, 10.0)
-    # Matplotlib's rows run upwards unless told so by a negative dy, and it stretches what it returns: compare ranks.
-    theirs = LightSource(315, 45).hillshade(elevation, dx=10.0, dy=-10.0)
+    # Matplotlib takes the first row for the northern one too, and stretches what it returns: compare the pattern.
+    theirs = LightSource(315, 45).hillshade(elevation, dx=10.0, dy=10.0)
     inside = (slice(1, -1), slice(1, -1))
-    assert np.corrcoef(ours[inside].ravel(), theirs[inside].ravel())[0, 1] > 0.999
+    assert np.corrcoef(ours[inside].ravel(), theirs[inside].ravel())[0, 1] > 0.9999
 
 
 def test_a_slope_to_the_north_west_is_bright() -> None:

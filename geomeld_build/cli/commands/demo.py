@@ -1,10 +1,38 @@
-"""``demo``: the whole way from nothing to pictures, without an account."""
+"""``demo``: the whole way from nothing to pictures, without an account, by the commands that a user would type."""
 
 from __future__ import annotations
 
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
-__all__ = ["register"]
+from geomeld_build.cli.failures import FAILURE, OK, PARTIAL, CommandFailed
+from geomeld_build.cli.output import amount, print_json, print_table, say
+from geomeld_build.errors import ConfigError
+
+__all__ = ["PLACES", "register"]
+
+PLACES = {
+    "Punjab, fields": (75.0, 30.2, 75.4, 30.5),
+    "Iowa, where NAIP flies": (-93.6, 41.8, -93.2, 42.1),
+    "Rondonia, forest edge": (-62.9, -10.6, -62.5, -10.3),
+}
+"""West, south, east, north of the three boxes that the demo samples in."""
+
+_MARK = ".geomeld-demo"
+_START_S = 30.0
+_MEASURED = 16
+"""Tiles whose mean is taken, at most."""
+_COMMAND = [sys.executable, "-m", "geomeld_build.cli"]
 
 
 def register(app: typer.Typer) -> None:
@@ -12,5 +40,184 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: geomeld-build demo --out build/demo --tiles 9")(demo)
 
 
-def demo() -> None:
-    """Build."""
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the store and the pictures.")] = Path("geomeld-demo"),
+    tiles: Annotated[int, typer.Option(min=1, max=500, help="How many tiles to build.")] = 9,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on from an earlier demo instead of starting afresh.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Build a small store from the simulated planet and draw it: no account, about a minute.
+
+    Every step is a command that you can repeat; the demo prints each before it runs it.
+    """
+    begun = time.monotonic()
+    _prepare(out, keep=keep)
+    with _emulator() as url:
+        code = _steps(out, tiles, url)
+    summary = _summary(out, time.monotonic() - begun)
+    if as_json:
+        print_json(summary)
+    else:
+        _show(summary, out)
+    raise typer.Exit(code)
+
+
+def _prepare(out: Path, *, keep: bool) -> None:
+    """An empty folder of our own; a folder with somebody's files in it is refused, never emptied.
+
+    Raises:
+        ConfigError: the folder exists and is no demo's.
+    """
+    mark = out / _MARK
+    if out.exists() and any(out.iterdir()) and not mark.exists():
+        raise ConfigError(f"{out} is not empty and not an earlier demo: choose another --out")
+    if mark.exists() and not keep:
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    mark.write_text("made by 'geomeld-build demo', which may delete this folder\n", encoding="utf-8")
+    boxes = [_polygon(*box) for box in PLACES.values()]
+    region = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "properties": {}, "geometry": b} for b in boxes],
+    }
+    (out / "region.geojson").write_text(json.dumps(region), encoding="utf-8")
+
+
+def _polygon(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+@contextmanager
+def _emulator() -> Iterator[str]:
+    """A small Earth Engine in a process of its own, gone at the end; yields its URL.
+
+    Raises:
+        CommandFailed: it did not start.
+    """
+    command = ["emulator", "--world", "planet", "--port", "0"]
+    say(f"\n$ geomeld-build {shlex.join(command)} &")
+    process = subprocess.Popen([*_COMMAND, *command], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = _first_line(process)
+        say(url)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    import selectors
+
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        line = process.stdout.readline().strip() if selector.select(_START_S) else ""
+    if not line:
+        raise CommandFailed(FAILURE, f"the emulator said nothing within {_START_S:.0f} s (exit code {process.poll()})")
+    return line
+
+
+def _steps(out: Path, tiles: int, url: str) -> int:
+    anchors, plan, store = (str(out / name) for name in ("anchors.parquet", "plan.parquet", "tiles.store"))
+    _run("anchors", "sample", "--n", str(tiles), "--region", str(out / "region.geojson"), "--out", anchors)
+    _run("plan", "--anchors", anchors, "--out", plan, "--url", url)
+    code = _run("build", "--store", store, "--plan", plan, "--url", url, allowed=(OK, PARTIAL))
+    _run("status", store)
+    _run("show", store, "--out", str(out / "pictures"), "--sheet", "--limit", str(tiles))
+    return code
+
+
+def _run(*args: str, allowed: tuple[int, ...] = (OK,)) -> int:
+    """Run a command of this program in this process; what it prints is talk here."""
+    from geomeld_build.cli.app import main
+
+    say(f"\n$ geomeld-build {shlex.join(args)}")
+    with redirect_stdout(sys.stderr):
+        code = main(args)
+    if code not in allowed:
+        raise CommandFailed(code, f"the demo stopped: 'geomeld-build {args[0]}' ended with exit code {code}")
+    return code
+
+
+def _summary(out: Path, seconds: float) -> dict[str, Any]:
+    from geomeld_build.store import open_store
+
+    store = str(out / "tiles.store")
+    status = open_store(store).status()
+    size = sum(path.stat().st_size for path in Path(store).rglob("*") if path.is_file())
+    tiles = status["tiles"]
+    return {
+        "store": store,
+        "anchors": status["anchors"],
+        "tiles": tiles,
+        "skipped": status["skipped"],
+        "failed": status["failed"],
+        "requests": status["requests"],
+        "requests_per_tile": round(status["requests"] / tiles, 2) if tiles else None,
+        "bytes_received": status["bytes"],
+        "bytes_on_disk": size,
+        "rows": _read_with_xarray(store),
+        "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
+        "seconds": round(seconds, 1),
+    }
+
+
+def _read_with_xarray(store: str) -> dict[str, dict[str, Any]]:
+    """Means of every row, read by stock xarray, which knows nothing of this package."""
+    say(f"\n$ python -c \"import xarray; print(xarray.open_zarr('{store}', consolidated=False))\"")
+    import xarray
+
+    with xarray.open_zarr(store, consolidated=False) as dataset:
+        say(str(dataset))
+        return {str(name): _statistics(variable) for name, variable in dataset.data_vars.items()}
+
+
+def _statistics(variable: Any) -> dict[str, Any]:
+    import numpy as np
+
+    # One row at a time and not all of a large demo: a tile of NAIP is 26 MB as floats.
+    values = variable[:_MEASURED].to_numpy()
+    finite = np.isfinite(values)
+    classes = "flag_values" in variable.attrs
+    return {
+        "shape": list(variable.shape),
+        "valid": round(float(finite.mean()), 4),
+        "mean": None if classes or not finite.any() else round(float(values[finite].mean()), 4),
+        "units": variable.attrs.get("units", ""),
+    }
+
+
+def _show(summary: dict[str, Any], out: Path) -> None:
+    rows = summary["rows"].items()
+    print_table(
+        ("row", "shape", "valid", "mean", "unit"),
+        [
+            (name, " × ".join(map(str, r["shape"])), f"{100 * r['valid']:.1f} %", r["mean"], r["units"])
+            for name, r in rows
+        ],
+        title="As stock xarray reads it",
+    )
+    print_table(
+        ("demo", ""),
+        [
+            ("tiles built", summary["tiles"]),
+            ("anchors without a tile", summary["skipped"] + summary["failed"]),
+            ("requests", summary["requests"]),
+            ("requests a tile", summary["requests_per_tile"]),
+            ("received", amount(summary["bytes_received"])),
+            ("store on disk", amount(summary["bytes_on_disk"])),
+            ("seconds", summary["seconds"]),
+            ("store", summary["store"]),
+            ("pictures", out / "pictures"),
+            ("all tiles at a glance", out / "pictures" / "sheet.png"),
+        ],
+    )
