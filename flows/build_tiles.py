@@ -125,6 +125,7 @@ def _slot() -> Iterator[None]:
     if runtime.deployment.id is None:
         yield
         return
+    get_run_logger().info("waiting for a slot of the limit %s, if it has none free", BUILD_LIMIT)
     with concurrency(BUILD_LIMIT, occupy=1, strict=True):
         yield
 
