@@ -41,7 +41,7 @@ if ! [ -x "$venv/bin/python" ]; then
 fi
 
 echo "setup: installing the project and its extras (a few minutes the first time)" >&2
-"$venv/bin/python" -m pip install -q -c constraints/py311.txt -e ".[all,dev]"
+"$venv/bin/python" -m pip install -qq -c constraints/py311.txt -e ".[all,dev]"
 
 # The raster wheels carry GDAL but take libexpat from the system.
 if ! reason=$("$venv/bin/python" -c 'import rasterio' 2>&1); then
