@@ -138,11 +138,10 @@ def _stored(image: Any, read: PartRead) -> Any:
 
 def _validity(image: Any, read: PartRead) -> Any:
     """One band whose bit n says that the n-th band is valid: interpolated masks count from one half."""
-    valid = image.mask().gte(0.5)
-    bits: Any = None
-    for n, name in enumerate(read.data_names):
-        one = valid.select([name]).multiply(2**n)
-        bits = one if bits is None else bits.add(one)
+    bits = image.mask().gte(0.5)
+    count = len(read.data_names)
+    if count > 1:
+        bits = bits.multiply(ee.Image.constant([2**n for n in range(count)])).reduce(ee.Reducer.sum())
     return getattr(bits.unmask(0, False), _CASTS[read.valid_dtype])().rename([read.valid_name])
 
 

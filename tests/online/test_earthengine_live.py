@@ -1,4 +1,4 @@
-"""The real service: run with ``pytest -m online --force-enable-socket tests/online`` after ``earthengine authenticate``.
+"""The real service: ``pytest -m online --force-enable-socket tests/online`` after ``earthengine authenticate``.
 
 Set ``GEOMELD_EE_PROJECT`` to a project registered for Earth Engine, and ``GEOMELD_EE_CREDENTIALS`` to a key file
 where no stored login shall be used. A run costs about ten requests.
