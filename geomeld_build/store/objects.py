@@ -49,7 +49,7 @@ class Objects(Protocol):
         """Replace objects by a function of themselves; no update of another writer is lost.
 
         Each object is replaced whole. All of them are replaced as nearly at once as the place allows: on a disk within
-        a fraction of a millisecond, in a bucket one after the other.
+        a few milliseconds, in a bucket one after the other.
 
         Args:
             keys: the objects.
