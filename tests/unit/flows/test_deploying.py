@@ -1,0 +1,71 @@
+"""What a second deploy keeps, and which settings go where."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prefect.client.schemas.schedules import CronSchedule
+
+from flows.deploying import _parameters_by_deployment, _set_schedule
+from flows.settings import USAGE, ControlError
+
+COMPLETE = {"store": "s", "region": "1,2,3,4", "limit": 5}
+NAMES = ["build-tiles", "incremental"]
+
+
+def entry(parameters: dict[str, Any]) -> dict[str, Any]:
+    """A deployment as prefect.yaml has it, with parameters filled in."""
+    schedule = {"slug": "nightly", "cron": "0 3 * * *", "timezone": "UTC", "active": False}
+    return {"parameters": parameters, "schedules": [schedule]}
+
+
+def on_server(parameters: dict[str, Any], cron: str, active: bool) -> Any:
+    """A deployment as the server describes it."""
+    schedule = SimpleNamespace(slug="nightly", schedule=CronSchedule(cron=cron, timezone="UTC"), active=active)
+    return SimpleNamespace(parameters=parameters, schedules=[schedule])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "before", "cron", "expected"),
+    [
+        pytest.param({}, None, None, ("0 3 * * *", False), id="nothing to build"),
+        pytest.param({"store": "s"}, None, None, ("0 3 * * *", False), id="nowhere to sample"),
+        pytest.param({"store": "s", "region": None}, None, "1 1 * * *", ("1 1 * * *", False), id="cleared region"),
+        pytest.param(COMPLETE, None, None, ("0 3 * * *", True), id="first time"),
+        pytest.param({"store": "s", "anchors": "a"}, None, None, ("0 3 * * *", True), id="a table of anchors"),
+        pytest.param({"store": "s", "overrides": {"plan": "p"}}, None, None, ("0 3 * * *", True), id="a plan"),
+        pytest.param(COMPLETE, ({}, "0 3 * * *", False), None, ("0 3 * * *", True), id="became complete"),
+        pytest.param(COMPLETE, (COMPLETE, "5 5 * * *", True), None, ("5 5 * * *", True), id="own cron is kept"),
+        pytest.param(COMPLETE, (COMPLETE, "5 5 * * *", False), None, ("5 5 * * *", False), id="paused stays paused"),
+        pytest.param(COMPLETE, (COMPLETE, "5 5 * * *", False), "1 1 * * *", ("1 1 * * *", True), id="cron resumes"),
+    ],
+)
+def test_the_schedule(
+    parameters: dict[str, Any], before: tuple[Any, ...] | None, cron: str | None, expected: tuple[str, bool]
+) -> None:
+    wanted = entry(parameters)
+    _set_schedule(wanted, on_server(*before) if before else None, cron)
+    (schedule,) = wanted["schedules"]
+    assert (schedule["cron"], schedule["active"]) == expected
+
+
+def test_a_wrong_cron_is_a_usage_error() -> None:
+    with pytest.raises(ControlError, match="not a cron expression") as caught:
+        _set_schedule(entry(COMPLETE), None, "every night")
+    assert caught.value.exit_code == USAGE
+
+
+def test_settings_go_to_every_deployment_or_to_the_one_they_name() -> None:
+    items = ["store=gs://a:b/c", "incremental:limit=3", "build-tiles:dask_address=tcp://h:1", "url=http://h:1"]
+    shared = {"store": "gs://a:b/c", "url": "http://h:1"}
+    assert _parameters_by_deployment(items, NAMES) == {
+        "build-tiles": {**shared, "dask_address": "tcp://h:1"},
+        "incremental": {**shared, "limit": 3},
+    }
+
+
+def test_a_setting_for_an_unknown_deployment_is_a_usage_error() -> None:
+    with pytest.raises(ControlError, match="no deployment 'nightly'; expected one of build-tiles, incremental"):
+        _parameters_by_deployment(["nightly:limit=3"], NAMES)
