@@ -18,7 +18,16 @@ from geomeld_build.grid import Anchor, Scene, TilePlan
 from geomeld_build.modalities import MODALITIES, Modality
 from geomeld_build.sources.base import Counters, Reading, SceneQuery
 from geomeld_build.sources.earthengine_decode import decode, fields_of
-from geomeld_build.sources.earthengine_find import Place, Question, arrange, ask, origin_part, split_query, understand
+from geomeld_build.sources.earthengine_find import (
+    Place,
+    Question,
+    arrange,
+    ask,
+    origin_part,
+    split_query,
+    table_bands,
+    understand,
+)
 from geomeld_build.sources.earthengine_layout import Errand, errands, reads
 from geomeld_build.sources.earthengine_pixels import Interpolate, errand_expression, grid_request
 from geomeld_build.sources.earthengine_retry import Refused, Verdict, missing_asset
@@ -95,7 +104,7 @@ class EarthEngineSource:
         Raises:
             SourceError: the service failed after retries, or answered something else than was asked.
         """
-        pairs = [split_query(query, origin_part(self._modalities, query.row, query.part)) for query in queries]
+        pairs = [self._pair(query) for query in queries]
         found: dict[Pair, list[Scene]] = {}
         for batch in _batches((pair for pair in pairs if pair not in self._static), self._max_places):
             found.update(self._ask(batch, repeated=False))
@@ -122,6 +131,10 @@ class EarthEngineSource:
             SourceError: the service failed after retries, or no feature has one of the columns.
         """
         return self._session.run("search", lambda: read_table(self._session, name, columns))
+
+    def _pair(self, query: SceneQuery) -> Pair:
+        part = origin_part(self._modalities, query.row, query.part)
+        return split_query(query, part, table_bands(self._modalities, part.collection))
 
     def _ask(self, pairs: Sequence[Pair], *, repeated: bool) -> dict[Pair, list[Scene]]:
         todo = [pair for pair in pairs if pair[0].part.collection not in self._absent]

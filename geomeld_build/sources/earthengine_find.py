@@ -23,7 +23,7 @@ from geomeld_build.modalities import Modality, Part
 from geomeld_build.sources.base import SceneQuery
 from geomeld_build.sources.earthengine_products import identity, product, where_filters
 
-__all__ = ["Question", "ask", "origin_part", "understand"]
+__all__ = ["Question", "ask", "origin_part", "table_bands", "understand"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -50,6 +50,8 @@ class Question:
     """What is the same at every place: collection, filters, what to return."""
 
     part: Part
+    wanted: tuple[str, ...]
+    """Bands of the whole table that come from the part's collection: a scene says which of them it lacks."""
     limit: int
     max_cloud: float | None
     contains: bool
@@ -72,10 +74,23 @@ def origin_part(modalities: Mapping[str, Modality], row: str, name: str) -> Part
     raise SourceError(f"row {row!r} has no part {name!r} at Earth Engine: its parts are {[p.name for p in parts]}")
 
 
-def split_query(query: SceneQuery, part: Part) -> tuple[Question, Place]:
-    """Separates what a question shares with others from what is its own."""
+def table_bands(modalities: Mapping[str, Modality], collection: str) -> tuple[str, ...]:
+    """The bands that any row of the table takes from a collection."""
+    parts = (part for row in modalities.values() for part in row.origins.get("earthengine", ()))
+    return tuple(dict.fromkeys(band for part in parts if part.collection == collection for band in part.bands))
+
+
+def split_query(query: SceneQuery, part: Part, wanted: tuple[str, ...]) -> tuple[Question, Place]:
+    """Separates what a question shares with others from what is its own.
+
+    Args:
+        query: what a caller asks.
+        part: the part of the table it asks for.
+        wanted: bands whose absence is worth knowing.
+    """
     question = Question(
         part=part,
+        wanted=wanted,
         limit=query.limit,
         max_cloud=query.max_cloud_percent,
         contains=query.contains,
@@ -205,7 +220,7 @@ def _described(scene: Any, question: Question, feature: Any) -> Any:
         "i": scene.get("system:index"),
         "v": scene.get("system:version"),
         "t": scene.get("system:time_start"),
-        "m": ee.List(list(part.bands)).removeAll(scene.bandNames()),
+        "m": ee.List(list(question.wanted)).removeAll(scene.bandNames()),
         **{name: scene.get(prop) for name, prop in product(part.collection).fields.items()},
     }
     outline = None

@@ -55,7 +55,7 @@ def test_the_window_is_closed_in_milliseconds() -> None:
     part = MODALITIES["sentinel2"].origins["earthengine"][0]
     start = datetime(2020, 1, 1, 0, 0, 0, 500, tzinfo=UTC)
     end = datetime(2020, 1, 2, 0, 0, 0, 999, tzinfo=UTC)
-    _, place = split_query(_query(window=Window(start, end)), part)
+    _, place = split_query(_query(window=Window(start, end)), part, part.bands)
     assert (place.start_ms, place.end_ms) == (
         _ms(datetime(2020, 1, 1, tzinfo=UTC)) + 1,
         _ms(datetime(2020, 1, 2, tzinfo=UTC)) + 1,
