@@ -30,9 +30,7 @@ def _static_scenes() -> dict[str, list[Scene]]:
 
 
 def _catalog(s2: list[Scene], s1: list[Scene] | None = None) -> CatalogSource:
-    return CatalogSource(
-        {**_static_scenes(), "COPERNICUS/S2_SR_HARMONIZED": s2, "COPERNICUS/S1_GRD_FLOAT": s1 or []}
-    )
+    return CatalogSource({**_static_scenes(), "COPERNICUS/S2_SR_HARMONIZED": s2, "COPERNICUS/S1_GRD_FLOAT": s1 or []})
 
 
 def _plan(source: CatalogSource, **kwargs):
@@ -124,9 +122,7 @@ def test_dynamic_layers_stay_within_their_window_in_any_catalog(data: st.DataObj
 
 @given(data=st.data())
 def test_a_plan_survives_its_file(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    plans = _plan(
-        _catalog(data.draw(s2_candidates(ANCHOR)), data.draw(s1_candidates(ANCHOR, ANCHOR.datetime)))
-    )
+    plans = _plan(_catalog(data.draw(s2_candidates(ANCHOR)), data.draw(s1_candidates(ANCHOR, ANCHOR.datetime))))
     path = tmp_path_factory.mktemp("plan") / "plan.parquet"
     write_plan(path, plans)
     assert read_plan(path) == plans
