@@ -3,7 +3,7 @@
 =====================  ==========================================================================
 true colour            reflectance 0 to 0.30, gamma 1/1.4 (B4, B3, B2)
 false colour           reflectance 0 to 0.45 near infrared, 0 to 0.30 red and green (B8, B4, B3)
-Sentinel-1             co-polarised -22..0 dB, cross-polarised -28..-6 dB, their difference 2..14 dB
+Sentinel-1             co-polarised -22..0 dB, cross-polarised -28..-6 dB, their difference 0..18 dB
 slope                  0 to 40 degrees
 canopy height, std     0 to 40 m, 0 to 15 m
 clear score            0 to 1
@@ -56,7 +56,7 @@ NIR: Range = (0.0, 0.45)
 GAMMA = 1 / 1.4
 CO_POL_DB: Range = (-22.0, 0.0)
 CROSS_POL_DB: Range = (-28.0, -6.0)
-POL_DIFFERENCE_DB: Range = (2.0, 14.0)
+POL_DIFFERENCE_DB: Range = (0.0, 18.0)
 SLOPE_DEG: Range = (0.0, 40.0)
 HEIGHT_M: Range = (0.0, 40.0)
 HEIGHT_STD_M: Range = (0.0, 15.0)

@@ -53,10 +53,19 @@ def panels_of(view: TileView, rows: Sequence[str] | None = None) -> list[Panel]:
     for name in rows or MODALITIES:
         layer = view.layers.get(name)
         if layer is None:
-            panels.append(Panel(name, _label(name), None, reason=view.why_absent(name)))
+            panels.extend(_absent(view, name))
         else:
             panels.extend(_PAINTERS.get(name, _paint_any)(view, layer))
     return panels
+
+
+def _absent(view: TileView, name: str) -> list[Panel]:
+    """The panels that a row would have had: one for each group of its parts."""
+    parts = MODALITIES[name].origins.values()
+    groups = list(dict.fromkeys(part.group for origin in parts for part in origin if part.group))
+    if not groups:
+        return [Panel(name, _label(name), None, reason=view.why_absent(name))]
+    return [Panel(f"{name}_{g}", f"{_label(name)} {g}", None, reason=view.why_absent(name, g)) for g in groups]
 
 
 def _label(name: str) -> str:
@@ -94,9 +103,7 @@ def _radar_panel(view: TileView, layer: Layer, short: str) -> Panel:
         if np.isfinite(co).any() or np.isfinite(cross).any():
             title = _title(view, layer, f"{layer.row.name} {short} {co_pol}, {cross_pol}, {co_pol}−{cross_pol}", short)
             return Panel(key, title, palette.radar(co, cross), layer.extent_m)
-    parts = [p for p in view.record["parts"] if p["row"] == layer.row.name and p["group"] == short]
-    reason = "\n".join(dict.fromkeys(part["outcome"] for part in parts)) or "no_valid_pixels"
-    return Panel(key, f"{layer.row.name} {short}", None, reason=reason)
+    return Panel(key, f"{layer.row.name} {short}", None, reason=view.why_absent(layer.row.name, short))
 
 
 def _paint_elevation(view: TileView, layer: Layer) -> list[Panel]:

@@ -41,10 +41,11 @@ class TileView:
     record: Mapping[str, Any]
     layers: Mapping[str, Layer]
 
-    def why_absent(self, name: str) -> str:
-        """The typed reason, with what is known in detail."""
-        kind = str(self.record[f"{name}_outcome"])
-        details = [part["detail"] for part in self.record["parts"] if part["row"] == name and part["detail"]]
+    def why_absent(self, name: str, group: str = "") -> str:
+        """The typed reason why a row (or one group of its parts) is absent, with the first detail that is known."""
+        parts = [part for part in self.record["parts"] if part["row"] == name and group in ("", part["group"])]
+        kind = str(parts[0]["outcome"] if group and parts else self.record[f"{name}_outcome"])
+        details = [part["detail"] for part in parts if part["detail"]]
         return f"{kind}\n{details[0]}" if details else kind
 
     def when(self, name: str, group: str = "") -> str:

@@ -68,7 +68,7 @@ def query(
         writer.writerow(table.column_names)
         writer.writerows([_plain(value) for value in row.values()] for row in rows)
     else:
-        print_table(table.column_names, [[_plain(value) for value in row.values()] for row in rows])
+        print_table(table.column_names, [[_text(value) for value in row.values()] for row in rows])
         say(f"{len(rows)} rows")
 
 
@@ -77,6 +77,12 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _text(value: object) -> object:
+    """As ``_plain``; numbers with all their digits and without separators, because a catalog holds ids and degrees."""
+    plain = _plain(value)
+    return str(plain) if isinstance(plain, int | float) else plain
 
 
 def show(
