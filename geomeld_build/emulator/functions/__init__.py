@@ -1,0 +1,1 @@
+"""Implementations of service functions, one module per family."""

@@ -1,0 +1,1 @@
+"""The REST protocol: discovery, endpoints, formats, quotas, faults."""

@@ -1,0 +1,1 @@
+"""Pixels: grids, coordinates, resampling, lazy bands and operations over them."""

@@ -1,0 +1,272 @@
+"""Where each output pixel reads in a source lattice, and the weighted reading itself.
+
+Coordinates are exact: every output pixel *centre* is transformed by PROJ, no approximating grid. Nearest takes the
+source pixel that contains the centre; bilinear the 4, bicubic the 16 nearest source centres, without anti-aliasing.
+Where centres coincide values are copied. Downsampling samples too: unlike the service there are no image pyramids.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomeld_build.emulator.errors import EvalError
+from geomeld_build.emulator.raster.coords import transform_points
+from geomeld_build.emulator.raster.grid import SNAP, Grid, aligned_offset, pixel_coordinates
+from geomeld_build.emulator.values import Projection
+
+__all__ = ["MODES", "Pixels", "Plan", "build_plan", "grid_coordinates", "sample"]
+
+Array = NDArray[Any]
+MODES = ("nearest", "bilinear", "bicubic")
+_CACHE_BYTES = 96 * 2**20
+
+
+class Pixels(NamedTuple):
+    """Values and mask of one band on a grid, both broadcastable to ``(h, w)``."""
+
+    values: Array
+    mask: Array | None
+    """None = valid everywhere; else bool, or float 0..1 as interpolation leaves it. 0 = masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a grid reads a lattice: the window it touches, and weighted flat indices into it."""
+
+    window: tuple[int, int, int, int]
+    """row0, row1, col0, col1 in lattice pixels."""
+    shape: tuple[int, int]
+    taps: tuple[tuple[Array, Array | None], ...]
+    """Flat window index and weight (None = 1) of each neighbour. Empty: the window is the output."""
+    outside: Array | None
+    """True where the point lies outside the domain of the source CRS."""
+
+    @property
+    def area(self) -> int:
+        """Pixels of the window."""
+        row0, row1, col0, col1 = self.window
+        return (row1 - row0) * (col1 - col0)
+
+
+class _CoordinateCache:
+    """Bounded by bytes, shared by all requests: the bands of a tile, and its retries, ask for the same points."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._items: OrderedDict[tuple[str, Grid], tuple[Array, Array]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, crs: str, grid: Grid) -> tuple[Array, Array]:
+        key = (crs, grid)
+        with self._lock:
+            found = self._items.get(key)
+            if found is not None:
+                self._items.move_to_end(key)
+                return found
+        made = _transformed(crs, grid)
+        size = made[0].nbytes + made[1].nbytes
+        if size > self._most // 8:
+            return made
+        with self._lock:
+            if key not in self._items:
+                self._items[key] = made
+                self._bytes += size
+            while self._bytes > self._most:
+                _, old = self._items.popitem(last=False)
+                self._bytes -= old[0].nbytes + old[1].nbytes
+        return made
+
+
+_COORDINATES = _CoordinateCache(_CACHE_BYTES)
+
+
+def _transformed(crs: str, grid: Grid) -> tuple[Array, Array]:
+    x, y = np.broadcast_arrays(*grid.centres())
+    out_x, out_y = transform_points(grid.crs, crs, x.ravel(), y.ravel())
+    shape = (grid.height, grid.width)
+    return out_x.reshape(shape), out_y.reshape(shape)
+
+
+def grid_coordinates(crs: str, grid: Grid) -> tuple[Array, Array]:
+    """Coordinates of the grid's pixel centres in a CRS, broadcastable to ``(h, w)``; x first."""
+    if crs == grid.crs:
+        return grid.centres()
+    return _COORDINATES.get(crs, grid)
+
+
+def build_plan(lattice: Projection, grid: Grid, mode: str) -> Plan:
+    """The plan for reading ``lattice`` onto ``grid``.
+
+    Raises:
+        EvalError: unknown mode or CRS, or a degenerate transform.
+    """
+    if mode not in MODES:
+        raise EvalError(f"Unknown resampling mode '{mode}'. Expected one of {list(MODES[1:])}.")
+    shape = (grid.height, grid.width)
+    offset = aligned_offset(lattice, grid)
+    if offset is not None:
+        row, column = offset
+        return Plan((row, row + grid.height, column, column + grid.width), shape, (), None)
+    u, v = pixel_coordinates(lattice, *grid_coordinates(lattice.crs, grid))
+    outside = ~(np.isfinite(u) & np.isfinite(v))
+    if outside.any():
+        if outside.all():
+            return Plan((0, 0, 0, 0), shape, (), outside)
+        u = np.where(outside, u[~outside].flat[0], u)
+        v = np.where(outside, v[~outside].flat[0], v)
+    columns, rows = _AXIS[mode](u), _AXIS[mode](v)
+    col0, col1 = _span(columns)
+    row0, row1 = _span(rows)
+    width = col1 - col0
+    taps = tuple(
+        ((row - row0) * width + (column - col0), _product(row_weight, column_weight))
+        for row, row_weight in rows
+        for column, column_weight in columns
+    )
+    return Plan((row0, row1, col0, col1), shape, taps, outside if outside.any() else None)
+
+
+_Taps = list[tuple[Array, Array | None]]
+
+
+def _snap(coordinate: Array) -> Array:
+    whole = np.rint(coordinate)
+    return np.where(np.abs(coordinate - whole) < SNAP, whole, coordinate)
+
+
+def _nearest_axis(coordinate: Array) -> _Taps:
+    return [(np.floor(_snap(coordinate)).astype(np.int64), None)]
+
+
+def _linear_axis(coordinate: Array) -> _Taps:
+    centred = _snap(coordinate - 0.5)
+    low = np.floor(centred)
+    fraction = centred - low
+    first = low.astype(np.int64)
+    if not fraction.any():
+        return [(first, None)]
+    # A neighbour of weight zero is replaced by the first one, so that its value (NaN, masked) cannot matter.
+    return [(first, 1.0 - fraction), (first + (fraction > 0), fraction)]
+
+
+def _cubic_axis(coordinate: Array) -> _Taps:
+    centred = _snap(coordinate - 0.5)
+    low = np.floor(centred)
+    t = centred - low
+    first = low.astype(np.int64)
+    if not t.any():
+        return [(first, None)]
+    weights = (  # Keys' kernel with a = -1/2
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
+    return [(first + np.where(t > 0, step, 0), weight) for step, weight in zip((-1, 0, 1, 2), weights, strict=True)]
+
+
+_AXIS: dict[str, Callable[[Array], _Taps]] = {
+    "nearest": _nearest_axis,
+    "bilinear": _linear_axis,
+    "bicubic": _cubic_axis,
+}
+
+
+def _span(taps: _Taps) -> tuple[int, int]:
+    return min(int(index.min()) for index, _ in taps), max(int(index.max()) for index, _ in taps) + 1
+
+
+def _product(first: Array | None, second: Array | None) -> Array | None:
+    if first is None:
+        return second
+    return first if second is None else first * second
+
+
+def _apply(plan: Plan, window: Pixels) -> Pixels:
+    """Read the window through the plan."""
+    if not plan.taps:
+        return window
+    shape = (plan.window[1] - plan.window[0], plan.window[3] - plan.window[2])
+    values = np.ascontiguousarray(np.broadcast_to(window.values, shape)).ravel()
+    mask = None
+    if window.mask is not None:
+        mask = np.ascontiguousarray(np.broadcast_to(window.mask, shape)).ravel()
+    if len(plan.taps) == 1:
+        index = plan.taps[0][0]
+        return _cut(plan, Pixels(values[index], None if mask is None else mask[index]))
+    if mask is None:
+        return _cut(plan, Pixels(_weighted(plan, values), None))
+    return _cut(plan, _weighted_masked(plan, values, mask))
+
+
+def _weighted(plan: Plan, values: Array) -> Array:
+    total: Array = np.zeros(plan.shape)
+    for index, weight in plan.taps:
+        total += values[index] if weight is None else values[index] * weight
+    return total
+
+
+def _weighted_masked(plan: Plan, values: Array, mask: Array) -> Pixels:
+    """Weights renormalised over valid neighbours; the new mask is the interpolated mask."""
+    opacity = mask.astype(np.float64)
+    clean = np.where(opacity > 0, values, 0).astype(np.float64)
+    total, weights = np.zeros(plan.shape), np.zeros(plan.shape)
+    for index, weight in plan.taps:
+        share = opacity[index] if weight is None else opacity[index] * weight
+        total += clean[index] * share
+        weights += share
+    weights = np.where(np.abs(weights - 1.0) < 1e-12, 1.0, np.clip(weights, 0.0, 1.0))
+    valid = weights > 1e-12
+    out = np.divide(total, weights, out=np.zeros(plan.shape), where=valid)
+    return Pixels(out, np.where(valid, weights, 0.0))
+
+
+def _cut(plan: Plan, pixels: Pixels) -> Pixels:
+    if plan.outside is None:
+        return pixels
+    inside = ~plan.outside
+    if pixels.mask is None:
+        return Pixels(pixels.values, inside)
+    return Pixels(pixels.values, np.where(inside, pixels.mask, 0).astype(pixels.mask.dtype))
+
+
+Fetch = Callable[[int, int, int, int], Pixels]
+"""Reads rows row0..row1 and columns col0..col1 of a lattice."""
+Planner = Callable[[Projection, Grid, str], Plan]
+
+
+def sample(planner: Planner, lattice: Projection, grid: Grid, mode: str, fetch: Fetch, most: int) -> Pixels:
+    """Read a lattice onto a grid; a sparse request whose window exceeds ``most`` pixels is split."""
+    plan = planner(lattice, grid, mode)
+    if plan.area == 0 and plan.outside is not None:
+        return Pixels(np.zeros(plan.shape), np.zeros(plan.shape, dtype=bool))
+    if plan.area <= most or plan.area <= 4 * grid.width * grid.height or grid.width * grid.height == 1:
+        return _apply(plan, fetch(*plan.window))
+    vertical = grid.height >= grid.width
+    half = (grid.height if vertical else grid.width) // 2
+    if vertical:
+        parts = [grid.window(0, half, 0, grid.width), grid.window(half, grid.height, 0, grid.width)]
+    else:
+        parts = [grid.window(0, grid.height, 0, half), grid.window(0, grid.height, half, grid.width)]
+    pieces = [sample(build_plan, lattice, part, mode, fetch, most) for part in parts]
+    return _joined(pieces, parts, axis=0 if vertical else 1)
+
+
+def _joined(pieces: list[Pixels], parts: list[Grid], axis: int) -> Pixels:
+    shapes = [(part.height, part.width) for part in parts]
+    values = np.concatenate([np.broadcast_to(p.values, s) for p, s in zip(pieces, shapes, strict=True)], axis=axis)
+    if all(piece.mask is None for piece in pieces):
+        return Pixels(values, None)
+    masks = [
+        np.ones(shape, dtype=bool) if piece.mask is None else np.broadcast_to(piece.mask, shape)
+        for piece, shape in zip(pieces, shapes, strict=True)
+    ]
+    return Pixels(values, np.concatenate(masks, axis=axis))
