@@ -68,20 +68,20 @@ def build_tiles(
     from geomeld_build.errors import ConfigError, GeomeldError
 
     parameters = {name: value for name, value in locals().items() if name in _PARAMETERS}
-    logger = get_run_logger()
-    with forwarded_logs(logger):
+    with forwarded_logs(get_run_logger()):
         try:
             config = build_config(parameters, overrides)
-            with _slot():
-                summary = build(config)
         except ConfigError as error:
-            logger.error("%s", error)
-            return Failed(name="Misconfigured", message=str(error))
-        except GeomeldError as error:
-            logger.error("%s: %s", type(error).__name__, error)
             return _failed(error)
-    report(summary)
-    return _ended(summary)
+        with _slot():
+            built = build(config, return_state=True)
+        result = built.result(raise_on_failure=False)
+        if isinstance(result, GeomeldError):
+            return _failed(result)
+        if isinstance(result, BaseException):
+            raise result
+    report(result)
+    return _ended(result)
 
 
 _PARAMETERS = (
@@ -94,9 +94,14 @@ _PARAMETERS = (
 def build(config: "BuildConfig") -> "BuildSummary":
     """Plan and fetch, with live progress."""
     from geomeld_build.build import build_tiles as run_build
+    from geomeld_build.errors import GeomeldError
 
-    with ProgressReporter(get_run_logger()) as progress:
-        return run_build(config, progress=progress)
+    try:
+        with ProgressReporter(get_run_logger()) as progress:
+            return run_build(config, progress=progress)
+    except GeomeldError as error:
+        # Prefect takes a state for the end of the task: failed, but without the traceback of a foreseen error.
+        return Failed(message=f"{type(error).__name__}: {error}", data=error)  # type: ignore[return-value]
 
 
 @task(name="report", cache_policy=NO_CACHE)
@@ -107,7 +112,9 @@ def report(summary: "BuildSummary") -> None:
 
     create_markdown_artifact(summary_markdown(summary), key="build-tiles-summary", description=summary.store)
     create_table_artifact(
-        outcome_rows(summary.outcomes), key="build-tiles-outcomes", description="Typed outcomes of every modality, whole store"
+        outcome_rows(summary.outcomes),
+        key="build-tiles-outcomes",
+        description="Typed outcomes of every modality, whole store",
     )
     emit_event(
         FINISHED_EVENT,
@@ -132,12 +139,12 @@ def _slot() -> Iterator[None]:
 
 def _failed(error: "GeomeldError") -> State[Any]:
     """The final state for an error: whether the outside world or the store is to blame decides what to do next."""
-    from geomeld_build.errors import MissingExtra, SchemaVersionError, SourceError
+    from geomeld_build.errors import ConfigError, MissingExtra, SchemaVersionError, SourceError
 
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, SourceError):
         return Failed(name="ServiceUnavailable", message=message)
-    if isinstance(error, MissingExtra | SchemaVersionError):
+    if isinstance(error, ConfigError | MissingExtra | SchemaVersionError):
         return Failed(name="Misconfigured", message=message)
     return Failed(message=message)
 

@@ -208,6 +208,8 @@ class _Watch:
             for log in fresh:
                 self.seen.add(log.id)
                 self.since = max(self.since, log.timestamp)
-                say(f"{log.timestamp:%H:%M:%S} {log.message}")
+                # Prefect's traceback of its own machinery, after every run that failed: the state has the reason.
+                if not log.message.startswith("Engine execution exited with unexpected exception"):
+                    say(f"{log.timestamp:%H:%M:%S} {log.message}")
             if len(page) < 200 or not fresh:
                 return
