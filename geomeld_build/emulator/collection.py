@@ -16,7 +16,8 @@ from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
 
 __all__ = ["Collection", "Element", "element_index", "with_index"]
 
-Element = Image | Feature
+Element = Any
+"""An :class:`Image`, a :class:`Feature`, or a :class:`Collection` that is to be flattened."""
 Elements = Callable[[SearchHint], Iterator[Element]]
 NO_HINT = SearchHint()
 
@@ -123,7 +124,7 @@ class Collection:
         """Sorted by a property (elements without it last), then the first ``count`` elements."""
 
         def elements(hint: SearchHint) -> Iterator[Element]:
-            found = self.iterate(hint) if key is not None else self.iterate()
+            found = self.iterate(hint)
             if key is not None:
                 found = iter(_ordered(found, key, ascending, count))
             return found if count is None else islice(found, count)
@@ -178,7 +179,8 @@ def _checked(result: Any, index: str | None) -> Any:
 
 
 def _ordered(elements: Iterator[Element], key: str, ascending: bool, count: int | None) -> list[Element]:
-    with_key, without = [], []
+    with_key: list[tuple[Any, Element]] = []
+    without: list[tuple[Any, Element]] = []
     for element in elements:
         value = element.properties.get(key)
         (without if value is None else with_key).append((value, element))

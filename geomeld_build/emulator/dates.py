@@ -49,7 +49,7 @@ def parse_date(text: str) -> float:
     if match is None:
         raise EvalError(f"Invalid date string: '{text}'.")
     year, month, day, hour, minute, second = (
-        int(match[i] or default) for i, default in enumerate(("", 1, 1, 0, 0, 0), 1)
+        int(match[i] or default) for i, default in enumerate(("0", "1", "1", "0", "0", "0"), 1)
     )
     fraction = (match[7] or "0").ljust(9, "0")
     try:

@@ -131,7 +131,7 @@ class Evaluator:
 
         return run, free
 
-    def _compile(self, node: Mapping[str, Any], depth: int) -> Node:
+    def _compile(self, node: Any, depth: int) -> Node:
         if depth > _MOST_DEPTH:
             raise ServiceError(f"Expression is nested more than {_MOST_DEPTH} deep.")
         if not isinstance(node, Mapping) or len(node) != 1:

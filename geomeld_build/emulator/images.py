@@ -132,12 +132,11 @@ def _source_band(record: ImageRecord, info: BandInfo) -> Band:
     )
 
 
-def constant_image(values: Iterable[float], names: Sequence[str] | None = None) -> Image:
+def constant_image(values: Iterable[int | float], names: Sequence[str] | None = None) -> Image:
     """An unbounded image of constant bands."""
     bands = []
     for index, value in enumerate(values):
-        number = float(value)
-        kind = "int" if number.is_integer() and not isinstance(value, float) else "double"
+        kind = "double" if isinstance(value, float) else "int"
         bands.append(Band("constant", ConstantNode(value), PixelType(kind, value, value)))
         if names is not None:
             bands[-1] = replace(bands[-1], name=names[index])

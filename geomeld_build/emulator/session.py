@@ -85,7 +85,7 @@ class Session:
             EvalError: it does not exist.
         """
         found = self.world.find(asset_id(name))
-        if found is None or not hasattr(found, "images"):
+        if not isinstance(found, CollectionAsset):
             raise EvalError(f"ImageCollection asset '{name}' {_ABSENT}")
         return image_collection(found)
 
@@ -96,8 +96,8 @@ class Session:
             EvalError: it does not exist, or not in this version.
         """
         found = self.world.find(asset_id(name))
-        if found is not None and hasattr(found, "features") and version in (-1, found.version):
+        if isinstance(found, TableAsset) and version in (-1, found.version):
             return table(found)
-        if found is not None and hasattr(found, "images"):
+        if isinstance(found, CollectionAsset):
             return image_collection(found)
         raise EvalError(f"Collection asset '{name}' {_ABSENT}")

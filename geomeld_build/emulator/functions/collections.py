@@ -1,5 +1,6 @@
 """Collections: loading, filtering, mapping, aggregating."""
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 from collections import Counter

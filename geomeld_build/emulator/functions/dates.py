@@ -106,7 +106,7 @@ def get_range(date: DateValue, unit: str, zone: str | None) -> DateRange:
     keep = ("year", "month", "day", "hour", "minute", "second")
     if unit not in keep:
         raise EvalError(f"Unrecognized time unit: '{unit}'.")
-    reset = {name: 1 if name in ("month", "day") else 0 for name in keep[keep.index(unit) + 1 :]}
+    reset: dict[str, Any] = {name: 1 if name in ("month", "day") else 0 for name in keep[keep.index(unit) + 1 :]}
     start = (moment.replace(microsecond=0, **reset) - dates.as_datetime(0)) / timedelta(milliseconds=1)
     return DateRange(start, dates.advance(start, 1, unit))
 

@@ -1,5 +1,6 @@
 """Pictures: visualize, and the pixel grid of thumbnails and downloads."""
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 import math

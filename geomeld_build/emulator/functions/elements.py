@@ -1,5 +1,6 @@
 """Elements and features: properties, geometry, copies."""
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 from collections.abc import Mapping

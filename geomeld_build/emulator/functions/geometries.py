@@ -1,5 +1,6 @@
 """GeometryConstructors.* and Geometry.*."""
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Image.*: loading, choosing and naming bands, projections, metadata."""
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 import re

@@ -118,7 +118,7 @@ def reduce_list(items: list[Any], reducer: Reducer) -> Any:
     """A statistic of the numbers that are not null."""
     values = np.asarray([_number(item) for item in items if item is not None], dtype=np.float64)
     found = apply_reducer(reducer, values, np.ones(len(values)))
-    return found[""] if "" in found else found
+    return found.get("", found)
 
 
 def _number(item: Any) -> float:

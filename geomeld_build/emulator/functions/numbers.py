@@ -1,5 +1,6 @@
 """Number.* and small algorithms."""
 
+# ruff: noqa: ARG005 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 import math
@@ -20,7 +21,7 @@ Number = float | int
 
 
 def _tidy(value: float) -> Number:
-    return int(value) if isinstance(value, float) and math.isfinite(value) and value.is_integer() else value
+    return int(value) if math.isfinite(value) and float(value).is_integer() else value
 
 
 def _divide(left: Number, right: Number) -> Number:

@@ -1,5 +1,6 @@
 """Reducers over weighted values."""
 
+# ruff: noqa: ARG005 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 from collections.abc import Callable

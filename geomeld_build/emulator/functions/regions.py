@@ -4,6 +4,7 @@ Weighted reducers count a pixel by the share of it that the region covers times 
 pixels whose centre lies inside, with any mask. A point takes the pixel that contains it.
 """
 
+# ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
 import math
@@ -94,13 +95,13 @@ def _reduce(
 ) -> dict[str, Any]:
     shape = geo.in_crs(region, lattice.crs)
     if shape.is_empty:
-        return {name: None for band in image.bands for name in _names(band.name, {"": None}, reducer, image)}
+        return {name: None for band in image.bands for name in _names(band.name, {"": None})}
     _, grid = _window(lattice, shape, most, best)
     share, centre = _shares(shape, grid)
     out: dict[str, Any] = {}
     for band in image.bands:
         values, weights = _weighted(session, band, grid, share if reducer.weighted else centre.astype(np.float64))
-        out.update(_names(band.name, apply_reducer(reducer, values, weights), reducer, image))
+        out.update(_names(band.name, apply_reducer(reducer, values, weights)))
     return out
 
 
@@ -111,8 +112,8 @@ def _weighted(session: Session, band: Band, grid: Grid, share: Array) -> tuple[A
     return np.broadcast_to(values, share.shape)[chosen], weights[chosen]
 
 
-def _names(band: str, found: dict[str, Any], reducer: Reducer, image: Image) -> dict[str, Any]:
-    """Outputs under the name of the band, with the reducer's suffix when it has several outputs."""
+def _names(band: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Outputs under the name of the band, with a suffix when there are several."""
     if set(found) == {""}:
         return {band: found[""]}
     return {f"{band}_{suffix}": value for suffix, value in found.items()}

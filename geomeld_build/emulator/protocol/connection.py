@@ -48,7 +48,7 @@ class CutResponse(Response):
         self._peer = client
         self._reset = reset
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Break the connection."""
         transport = self._registry.find(self._peer)
         if transport is None:

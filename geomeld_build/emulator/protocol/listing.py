@@ -20,7 +20,7 @@ from geomeld_build.emulator.images import Band, Image
 from geomeld_build.emulator.session import Session, asset_id, image_collection
 from geomeld_build.emulator.settings import LimitSettings
 from geomeld_build.emulator.values import Geometry
-from geomeld_build.emulator.worlds.base import ImageRecord
+from geomeld_build.emulator.worlds.base import CollectionAsset, ImageRecord
 
 __all__ = ["get_asset", "list_assets", "parse_filter"]
 
@@ -169,7 +169,7 @@ def get_asset(session: Session, name: str) -> dict[str, Any]:
         if session.world.children(asset_id(name)):
             return {"type": "FOLDER", "name": name, "id": asset_id(name)}
         raise ServiceError(f"Asset '{name}' not found (does not exist or caller does not have access).", 404)
-    kind = "IMAGE_COLLECTION" if hasattr(found, "images") else "TABLE"
+    kind = "IMAGE_COLLECTION" if isinstance(found, CollectionAsset) else "TABLE"
     return {
         "type": kind,
         "name": _resource(found.id),
@@ -201,7 +201,7 @@ def list_assets(session: Session, parent: str, query: Mapping[str, str]) -> dict
 def _items(session: Session, name: str, parent: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     full = query.get("view") != "BASIC"
     found = session.world.find(name) if name else None
-    if found is not None and hasattr(found, "images"):
+    if isinstance(found, CollectionAsset):
         members: Collection = image_collection(found)
         if query.get("filter"):
             members = members.filter(parse_filter(query["filter"]))

@@ -64,40 +64,40 @@ class StatisticNode:
         if self.statistic == "count":
             return Pixels(values, None)
         any_valid = valid.any(axis=0)
-        return Pixels(np.where(any_valid, values, 0), None if any_valid.all() else any_valid)
+        return Pixels(np.where(any_valid, values, 0), None if any_valid.all() else np.asarray(any_valid))
 
 
 def _masked_sum(stack: Array, valid: Array) -> Array:
-    return np.where(valid, stack, 0).sum(axis=0, dtype=np.float64)
+    return np.asarray(np.where(valid, stack, 0).sum(axis=0, dtype=np.float64))
 
 
 def _count(stack: Array, valid: Array) -> Array:  # noqa: ARG001
-    return valid.sum(axis=0)
+    return np.asarray(valid.sum(axis=0))
 
 
 def _mean(stack: Array, valid: Array) -> Array:
-    return _masked_sum(stack, valid) / valid.sum(axis=0)
+    return np.asarray(_masked_sum(stack, valid) / valid.sum(axis=0))
 
 
 def _min(stack: Array, valid: Array) -> Array:
-    return np.where(valid, stack, np.inf).min(axis=0)
+    return np.asarray(np.where(valid, stack, np.inf).min(axis=0))
 
 
 def _max(stack: Array, valid: Array) -> Array:
-    return np.where(valid, stack, -np.inf).max(axis=0)
+    return np.asarray(np.where(valid, stack, -np.inf).max(axis=0))
 
 
 def _product(stack: Array, valid: Array) -> Array:
-    return np.where(valid, stack, 1).astype(np.float64).prod(axis=0)
+    return np.asarray(np.where(valid, stack, 1).astype(np.float64).prod(axis=0))
 
 
 def _variance(stack: Array, valid: Array) -> Array:
     deviation = np.where(valid, stack - _mean(stack, valid), 0.0)
-    return (deviation**2).sum(axis=0) / valid.sum(axis=0)
+    return np.asarray((deviation**2).sum(axis=0) / valid.sum(axis=0))
 
 
 def _std(stack: Array, valid: Array) -> Array:
-    return np.sqrt(_variance(stack, valid))
+    return np.asarray(np.sqrt(_variance(stack, valid)))
 
 
 def _median(stack: Array, valid: Array) -> Array:
@@ -105,7 +105,7 @@ def _median(stack: Array, valid: Array) -> Array:
     count = np.maximum(valid.sum(axis=0), 1)
     low = np.take_along_axis(ordered, ((count - 1) // 2)[None], axis=0)[0]
     high = np.take_along_axis(ordered, (count // 2)[None], axis=0)[0]
-    return (low + high) / 2.0
+    return np.asarray((low + high) / 2.0)
 
 
 def _mode(stack: Array, valid: Array) -> Array:
@@ -122,19 +122,19 @@ def _mode(stack: Array, valid: Array) -> Array:
 
 
 def _first(stack: Array, valid: Array) -> Array:
-    return np.take_along_axis(stack, valid.argmax(axis=0)[None], axis=0)[0]
+    return np.asarray(np.take_along_axis(stack, valid.argmax(axis=0)[None], axis=0)[0])
 
 
 def _last(stack: Array, valid: Array) -> Array:
-    return np.take_along_axis(stack, (len(stack) - 1 - valid[::-1].argmax(axis=0))[None], axis=0)[0]
+    return np.asarray(np.take_along_axis(stack, (len(stack) - 1 - valid[::-1].argmax(axis=0))[None], axis=0)[0])
 
 
 def _and(stack: Array, valid: Array) -> Array:
-    return (np.where(valid, stack, 1) != 0).all(axis=0).astype(np.uint8)
+    return np.asarray((np.where(valid, stack, 1) != 0).all(axis=0).astype(np.uint8))
 
 
 def _or(stack: Array, valid: Array) -> Array:
-    return (np.where(valid, stack, 0) != 0).any(axis=0).astype(np.uint8)
+    return np.asarray((np.where(valid, stack, 0) != 0).any(axis=0).astype(np.uint8))
 
 
 STATISTICS: dict[str, Callable[[Array, Array], Array]] = {

@@ -64,14 +64,14 @@ class TerrainNode:
 
     def _derive(self, east: Array, north: Array) -> Array:
         if self.kind == "slope":
-            return np.degrees(np.arctan(np.hypot(east, north)))
+            return np.asarray(np.degrees(np.arctan(np.hypot(east, north))))
         aspect = np.mod(np.arctan2(-east, -north), 2 * np.pi)
         if self.kind == "aspect":
-            return np.degrees(aspect)
+            return np.asarray(np.degrees(aspect))
         slope = np.arctan(np.hypot(east, north))
         azimuth, sun = np.radians(self.azimuth), np.radians(self.elevation)
-        light = np.sin(sun) * np.cos(slope) + np.cos(sun) * np.sin(slope) * np.cos(azimuth - aspect)
-        return np.clip(light, 0.0, 1.0) * 255.0
+        light: Array = np.sin(sun) * np.cos(slope) + np.cos(sun) * np.sin(slope) * np.cos(azimuth - aspect)
+        return np.asarray(np.clip(light, 0.0, 1.0) * 255.0)
 
 
 def _gradient(
