@@ -120,18 +120,18 @@ def outcome_rows(outcomes: Mapping[str, Mapping[str, int]]) -> list[dict[str, st
 def summary_markdown(summary: "BuildSummary") -> str:
     """A page for people about one finished build."""
     counters = summary.counters
-    tiles = max(summary.ok, 1)
+    a_tile = f" ({counters.pixel_requests / summary.ok:.2f} for pixels a tile built)" if summary.ok else ""
     rows = {
         "store": f"`{summary.store}`",
         "run": f"`{summary.run_id}`",
         "catalog version": summary.catalog_version,
-        "plan": f"`{summary.plan_path}`",
+        "plan": f"`{summary.plan_path}`" if summary.plan_path else "nothing was missing",
         "anchors": summary.anchors,
         "already there": summary.already,
         "tiles built": summary.ok,
         "skipped, with a reason": summary.skipped,
         "failed, next run tries again": summary.failed,
-        "requests": f"{counters.requests} ({counters.pixel_requests / tiles:.2f} for pixels a tile built)",
+        "requests": f"{counters.requests}{a_tile}",
         "repeated after faults": counters.retries_fault,
         "repeated after clouds": summary.retries_cloud,
         "received": f"{counters.bytes_received / 1e6:.1f} MB",

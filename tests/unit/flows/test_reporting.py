@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from flows import reporting
+from geomeld_build.build import BuildSummary
+from geomeld_build.sources import Counters
 
 
 class _Artifacts:
@@ -101,3 +104,22 @@ def test_the_table_has_every_kind_in_every_row() -> None:
     rows = reporting.outcome_rows({"a": {"ok": 2}, "b": {"cloudy": 1, "ok": 1}})
     assert rows == [{"modality": "a", "ok": 2, "cloudy": 0}, {"modality": "b", "ok": 1, "cloudy": 1}]
     assert list(rows[0]) == ["modality", "ok", "cloudy"]
+
+
+def test_the_summary_says_what_was_built_and_what_is_left() -> None:
+    counters = Counters(requests=12, pixel_requests=3, retries_fault=2, bytes_received=2_500_000)
+    outcomes = {"sentinel2": {"ok": 2}}
+    summary = BuildSummary("s3://b/s", "run-1", 4, 9, 5, 2, 1, 1, outcomes, counters, 1, 3725.0, "plans/p.parquet")
+    page = reporting.summary_markdown(summary)
+    for expected in (
+        "| store | `s3://b/s` |",
+        "| already there | 5 |",
+        "| requests | 12 (1.50 for pixels a tile built) |",
+        "| received | 2.5 MB |",
+        "| time | 01:02:05 |",
+        "1 tiles failed: run the deployment again",
+    ):
+        assert expected in page
+    nothing = replace(summary, anchors=5, ok=0, skipped=0, failed=0, plan_path="")
+    assert "| plan | nothing was missing |" in reporting.summary_markdown(nothing)
+    assert "failed: run" not in reporting.summary_markdown(nothing)
