@@ -3,9 +3,9 @@
 import contextvars
 import logging
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -135,7 +135,7 @@ def summary_markdown(summary: "BuildSummary") -> str:
         "repeated after faults": counters.retries_fault,
         "repeated after clouds": summary.retries_cloud,
         "received": f"{counters.bytes_received / 1e6:.1f} MB",
-        "time": time.strftime("%H:%M:%S", time.gmtime(summary.seconds)),
+        "time": str(timedelta(seconds=round(summary.seconds))),
     }
     lines = ["# Build of tiles", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
     if summary.failed:

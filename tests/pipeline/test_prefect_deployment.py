@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from geomeld_build.store import open_store
-from tests.pipeline.prefect_stack import Stack, answers, free_port, listens, wait_until
+from tests.pipeline.prefect_stack import COMPOSE, Stack, answers, free_port, listens, wait_until
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(240)]
 
@@ -49,6 +49,8 @@ def planet(worker: Stack) -> str:
         port = worker.ports[service]
         worker.start(service, lambda port=port: listens(port))
     worker.start("dask-worker", lambda: "Registered to" in worker.log("dask-worker")())
+    natively = {*worker.processes, "deploy"}
+    assert natively == set(COMPOSE["services"]) - {"postgres"}, "every command of ours in compose runs here"
     return f"http://127.0.0.1:{worker.ports['emulator']}"
 
 

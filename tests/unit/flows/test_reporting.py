@@ -109,14 +109,14 @@ def test_the_table_has_every_kind_in_every_row() -> None:
 def test_the_summary_says_what_was_built_and_what_is_left() -> None:
     counters = Counters(requests=12, pixel_requests=3, retries_fault=2, bytes_received=2_500_000)
     outcomes = {"sentinel2": {"ok": 2}}
-    summary = BuildSummary("s3://b/s", "run-1", 4, 9, 5, 2, 1, 1, outcomes, counters, 1, 3725.0, "plans/p.parquet")
+    summary = BuildSummary("s3://b/s", "run-1", 4, 9, 5, 2, 1, 1, outcomes, counters, 1, 90_125.2, "plans/p.parquet")
     page = reporting.summary_markdown(summary)
     for expected in (
         "| store | `s3://b/s` |",
         "| already there | 5 |",
         "| requests | 12 (1.50 for pixels a tile built) |",
         "| received | 2.5 MB |",
-        "| time | 01:02:05 |",
+        "| time | 1 day, 1:02:05 |",
         "1 tiles failed: run the deployment again",
     ):
         assert expected in page
