@@ -99,7 +99,7 @@ class EarthEngineSource:
     def find(self, queries: Sequence[SceneQuery]) -> Sequence[Sequence[Scene]]:
         """One answer a query, in order, nearest in time first; all queries in one request per 500 places.
 
-        A collection that does not exist gives empty answers, at the price of one more request in a run.
+        A collection that does not exist gives empty answers, at the price of one more request for each in a run.
 
         Raises:
             SourceError: the service failed after retries, or answered something else than was asked.
