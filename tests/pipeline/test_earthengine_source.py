@@ -160,7 +160,7 @@ def test_slices_together_cover_the_tile_and_belong_to_one_datatake(source: Earth
     assert all(0.3 < share < 0.8 for share in shares)
     union = shapely.union_all([scene.footprint for scene in found])
     assert union.area == pytest.approx(anchor.polygon.area, rel=1e-3)
-    assert {scene.datatake for scene in found} == {"S1A_032900_03CF87"}
+    assert {scene.datatake for scene in found} == {"S1A_200607_006070"}
     assert {(s.orbit_pass, s.relative_orbit, s.polarisations) for s in found} == {("descending", 107, ("VV", "VH"))}
 
 

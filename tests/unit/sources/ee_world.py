@@ -210,7 +210,8 @@ def put_s1(world: MemoryWorld, when: datetime, *, slice_: int, direction: str = 
     wide = replace(bands[pol], values=np.full_like(bands[pol].values, 38.25 + slice_))
     mode = "1SDV" if pol == "VV" else "1SDH"
     stop = when + timedelta(seconds=25)
-    index = f"S1A_IW_GRDH_{mode}_{when:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_032900_03CF87_{slice_:04X}"
+    take = f"{when:%y%m%d}_{when:0%m%d}{int(direction == 'ASCENDING')}"  # orbit and datatake, one a day and pass
+    index = f"S1A_IW_GRDH_{mode}_{when:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_{take}_{slice_:04X}"
     width = Raster(bands[pol].values[:, :], "EPSG:32643", (10.0, 0.0, left, 0.0, -10.0, top), bands[pol].mask)
     world.put(
         f"{S1}/{index}",
