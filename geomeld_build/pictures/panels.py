@@ -164,7 +164,8 @@ def _paint_classes(view: TileView, layer: Layer) -> list[Panel]:
     assert classes is not None
     labels = layer.values[0]
     legend = [
-        (f"{name} {100 * share:.0f} %" if share >= 0.005 else f"{name} < 1 %", colour)
+        # No-break spaces keep the number in one line of a wrapped legend.
+        (f"{name} {100 * share:.0f}\u00a0%" if share >= 0.005 else f"{name} <\u00a01\u00a0%", colour)
         for name, colour, share in palette.present_classes(labels, classes)
     ]
     image = palette.class_image(labels, classes)

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from geomeld_build.grid import CELL_M
 from geomeld_build.pictures.panels import Panel, panels_of
-from geomeld_build.pictures.view import TileView, load_view
+from geomeld_build.pictures.view import TileView, days_text, load_view
 from geomeld_build.store import Store
 
 __all__ = ["draw_image", "place_text", "save_tile", "tile_figure"]
@@ -72,7 +72,7 @@ def _head(figure: Figure, view: TileView, height: float) -> None:
     figure.text(0.14, 1 - 0.28 / height, place_text(view), size=13, color=_INK)
     facts = [f"anchor {record['anchor_datetime']:%Y-%m-%d}"]
     if record["datetime"] is not None:
-        offset = f"{record['s2_ref_offset_days']:+.1f} d".replace("-", "−")
+        offset = days_text(record["s2_ref_offset_days"])
         facts.append(f"reference {record['datetime']:%Y-%m-%d %H:%M} UTC ({offset} from the anchor)")
     if record["cloud_fraction"] is not None:
         facts.append(f"cloud and shadow {100 * record['cloud_fraction']:.0f} % ({record['cloud_test']})")

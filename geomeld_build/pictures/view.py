@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geomeld_build.modalities import MODALITIES, Modality
 from geomeld_build.store import Store
 
-__all__ = ["Layer", "TileView", "load_view"]
+__all__ = ["Layer", "TileView", "days_text", "load_view"]
 
 _PRESENT = ("ok", "partial")
 
@@ -55,9 +55,15 @@ class TileView:
                 dated = [scene["datetime"] for scene in part["scenes"] if scene["datetime"] is not None]
                 if dated:
                     offset = part["offset_days"]
-                    days = "" if offset is None else f" ({offset:+.1f} d)".replace("-", "−")
-                    return f"{min(dated):%Y-%m-%d}{days}"
+                    return (
+                        f"{min(dated):%Y-%m-%d}" if offset is None else f"{min(dated):%Y-%m-%d} ({days_text(offset)})"
+                    )
         return ""
+
+
+def days_text(days: float) -> str:
+    """Signed days with one decimal and a true minus: ``−2.4 d``; never a negative zero."""
+    return f"{round(days, 1) + 0.0:+.1f} d".replace("-", "−")
 
 
 def load_view(store: Store, tile_id: str) -> TileView:

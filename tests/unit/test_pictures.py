@@ -100,7 +100,7 @@ def test_legends_name_the_classes_present_with_the_publishers_colours(store: Sto
         classes.colours[classes.values.index(int(code))]: classes.meanings[classes.values.index(int(code))]
         for code in codes
     }
-    assert {colour: text.rsplit(" ", 2)[0].replace(" ", "_") for text, colour in panel.legend} == expected
+    assert {colour: text.rsplit(" ", 1)[0].replace(" ", "_") for text, colour in panel.legend} == expected
     most = classes.colours[classes.values.index(int(codes[counts.argmax()]))]
     assert panel.legend[0][1] == most, "the most frequent class comes first"
     row, column = np.argwhere(labels == codes[counts.argmax()])[0]
