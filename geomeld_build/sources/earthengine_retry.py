@@ -100,7 +100,7 @@ def classify(status: int, body: bytes) -> Verdict:
         return Verdict.THROTTLED if status == 503 else Verdict.FAULT
     if status == 413 or _TOO_BIG.search(message):
         return Verdict.TOO_BIG
-    missing = status == 404 or missing_asset(message) or _MISSING_LOAD.search(message)
+    missing = missing_asset(message) or _MISSING_LOAD.search(message)
     return Verdict.MISSING if missing else Verdict.REJECTED
 
 

@@ -170,7 +170,7 @@ class Transport:
                 spent = time.monotonic() - began
                 wait = self._policy.wait_s(len(failures), spent_s=spent, asked_s=asked, key=key)
             if wait is None:
-                raise self._final(verdict, outcome, said, uri, len(failures))
+                raise self._final(verdict, outcome, said, uri, len(failures), setup)
             _log.info("Earth Engine %s failed (%s), attempt %d, again in %.1f s", kind, said, len(failures), wait)
             self._sleep(wait)
 
@@ -220,7 +220,9 @@ class Transport:
         return httplib2.Response(headers), answer.body
 
     @staticmethod
-    def _final(verdict: Verdict, outcome: Answer | WireError, said: str, uri: str, attempts: int) -> SourceError:
+    def _final(
+        verdict: Verdict, outcome: Answer | WireError, said: str, uri: str, attempts: int, setup: bool
+    ) -> SourceError:
         host = "{0.scheme}://{0.netloc}".format(urlsplit(uri))
         if isinstance(outcome, WireError):
             if outcome.kind == "connect":
@@ -235,4 +237,6 @@ class Transport:
             )
         if verdict in (Verdict.FAULT, Verdict.THROTTLED):
             return SourceError(f"{host} failed {attempts} times, last with {said}: try again later")
+        if setup:
+            return SourceError(f"{host} answers {said}: check that it is an Earth Engine service, and the project")
         return Refused(verdict, outcome.status, error_message(outcome.body))

@@ -115,6 +115,11 @@ def test_while_connecting_a_silent_address_is_given_up_early() -> None:
     assert len(service.asked) == 1
 
 
+def test_a_server_without_the_protocol_is_named_while_connecting() -> None:
+    with pytest.raises(SourceError, match=r"http://service\.invalid answers HTTP 404"):
+        fake_transport(FakeService([refusal(404, "no such page")])).exchange(URL, "GET", None, {}, "setup", False)
+
+
 def test_a_share_counts_its_own_context_only() -> None:
     transport = fake_transport(FakeService(lambda _: ok({})))
 
