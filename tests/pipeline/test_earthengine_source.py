@@ -31,8 +31,8 @@ from tests.unit.sources.ee_world import (
     S1,
     S2,
     SCORE,
-    MemoryWorld,
     Raster,
+    TileWorld,
     put_s1,
     put_s2,
     the_anchor,
@@ -49,7 +49,7 @@ def ring(anchor: Anchor) -> tuple[tuple[float, float], ...]:
 
 
 @pytest.fixture(scope="module")
-def world() -> MemoryWorld:
+def world() -> TileWorld:
     made = the_world()
     put_s2(made, REFERENCE, 4.2, seed=1)
     put_s2(made, REFERENCE - timedelta(days=5), 9.99, seed=2)
@@ -63,7 +63,7 @@ def world() -> MemoryWorld:
 
 
 @pytest.fixture(scope="module")
-def source(world: MemoryWorld) -> Iterator[EarthEngineSource]:
+def source(world: TileWorld) -> Iterator[EarthEngineSource]:
     with EmulatorServer(world) as server, open_source("earthengine", url=server.url, policy=QUICK) as opened:
         yield opened
 
@@ -179,7 +179,7 @@ def test_a_plan_for_many_anchors_is_two_requests(source: EarthEngineSource) -> N
     assert (len(again[300]), len(again[601])) == (2, 3)
 
 
-def test_a_missing_static_asset_is_an_empty_answer(world: MemoryWorld) -> None:
+def test_a_missing_static_asset_is_an_empty_answer(world: TileWorld) -> None:
     with EmulatorServer(world) as server, open_source("earthengine", url=server.url) as source:
         queries = [SceneQuery("canopy_height", "height"), SceneQuery("canopy_height", "std"), s2_query(the_anchor())]
         for _ in range(2):
@@ -187,7 +187,7 @@ def test_a_missing_static_asset_is_an_empty_answer(world: MemoryWorld) -> None:
         assert source.counters().requests == 3 + 2 + 1
 
 
-def test_a_tile_is_one_request_and_equals_an_independent_reading(source: EarthEngineSource, world: MemoryWorld) -> None:
+def test_a_tile_is_one_request_and_equals_an_independent_reading(source: EarthEngineSource, world: TileWorld) -> None:
     plan = plan_tile(source)
     with source.tally() as share:
         reading = source.read(plan, MODALITIES)
@@ -220,7 +220,7 @@ def test_a_tile_is_one_request_and_equals_an_independent_reading(source: EarthEn
     assert (reading.arrays["canopy_height"][1] == 255).all(), "the deviation does not exist in this world"
 
 
-def test_radar_is_interpolated_as_power_over_both_slices(source: EarthEngineSource, world: MemoryWorld) -> None:
+def test_radar_is_interpolated_as_power_over_both_slices(source: EarthEngineSource, world: TileWorld) -> None:
     plan = plan_tile(source)
     reading = source.read(plan, MODALITIES)
     (part,) = [p for p in plan.parts if p.part == "desc_vv"]
@@ -241,7 +241,7 @@ def test_radar_is_interpolated_as_power_over_both_slices(source: EarthEngineSour
     assert reading.facts["sentinel1.asc_vv.incidence_deg"] == pytest.approx(38.25)
 
 
-def test_slope_is_that_of_the_native_grid(source: EarthEngineSource, world: MemoryWorld) -> None:
+def test_slope_is_that_of_the_native_grid(source: EarthEngineSource, world: TileWorld) -> None:
     plan = plan_tile(source)
     got = source.read(plan, MODALITIES).arrays["slope"][0]
     native = world.rasters[DEM, "b1"]
@@ -261,7 +261,7 @@ def test_slope_is_that_of_the_native_grid(source: EarthEngineSource, world: Memo
 
 @pytest.mark.parametrize("how", ["together", "separate"])
 def test_the_context_window_is_the_30_m_grid_around_the_tile(
-    world: MemoryWorld, source: EarthEngineSource, how: Any
+    world: TileWorld, source: EarthEngineSource, how: Any
 ) -> None:
     plan = plan_tile(source)
     only = replace(plan, parts=plan.of("dem_context"))
@@ -274,7 +274,7 @@ def test_the_context_window_is_the_30_m_grid_around_the_tile(
     agree(got, values, weight >= 0.5, -32768)
 
 
-def test_an_asset_reprocessed_after_planning_is_a_typed_outcome(world: MemoryWorld, source: EarthEngineSource) -> None:
+def test_an_asset_reprocessed_after_planning_is_a_typed_outcome(world: TileWorld, source: EarthEngineSource) -> None:
     index = put_s2(world, REFERENCE + timedelta(days=1), 1.0, grid="43RCQ", seed=9)
     scene = next(s for s in source.find([s2_query(the_anchor())])[0] if s.index == index)
     plan = TilePlan(the_anchor(), 0, scene, 15, (PartPlan("sentinel2", "main", (scene,)),))
@@ -283,11 +283,10 @@ def test_an_asset_reprocessed_after_planning_is_a_typed_outcome(world: MemoryWor
     with pytest.raises(TileSkipped, match=index) as caught:
         source.read(plan, MODALITIES)
     assert caught.value.kind is SkipKind.ASSET_CHANGED
-    owner = world.assets[S2]
-    owner.records = [r for r in owner.records if r.id != scene.id]  # type: ignore[union-attr]
+    world.drop(scene.id)
 
 
-def test_class_maps_are_voted_per_pixel(source: EarthEngineSource, world: MemoryWorld) -> None:
+def test_class_maps_are_voted_per_pixel(source: EarthEngineSource, world: TileWorld) -> None:
     (scenes,) = source.find([near_query("dynamic_world", "main", the_anchor())])
     scenes = list(scenes)[:3]
     assert len(scenes) == 3

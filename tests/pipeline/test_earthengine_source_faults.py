@@ -22,7 +22,7 @@ from geomeld_build.sources import LocalLimiter, SceneQuery, open_source
 from geomeld_build.sources.earthengine import EarthEngineSource
 from geomeld_build.sources.earthengine_retry import Refused, RetryPolicy
 from geomeld_build.sources.earthengine_transport import Timeouts
-from tests.unit.sources.ee_world import DEM, NAIP, REFERENCE, MemoryWorld, put_s2, raster, the_anchor, the_world
+from tests.unit.sources.ee_world import DEM, NAIP, REFERENCE, TileWorld, put_s2, raster, the_anchor, the_world
 
 QUICK = RetryPolicy(attempts=8, base_s=0.01, cap_s=0.05, budget_s=30)
 PIXELS = "image:computePixels"
@@ -31,14 +31,14 @@ STATICS = [SceneQuery(row, "main") for row in ("elevation", "slope", "esa_worldc
 
 
 @pytest.fixture(scope="module")
-def world() -> MemoryWorld:
+def world() -> TileWorld:
     made = the_world()
     put_s2(made, REFERENCE, 4.2)
     return made
 
 
 @pytest.fixture(scope="module")
-def served(world: MemoryWorld) -> Iterator[EmulatorServer]:
+def served(world: TileWorld) -> Iterator[EmulatorServer]:
     with EmulatorServer(world) as server:
         yield server
 
@@ -165,7 +165,7 @@ def test_a_port_that_accepts_and_never_answers_is_named_within_seconds() -> None
         assert time.monotonic() - began < 5
 
 
-def test_a_storm_of_workers_stays_within_the_quota(world: MemoryWorld) -> None:
+def test_a_storm_of_workers_stays_within_the_quota(world: TileWorld) -> None:
     settings = EmulatorSettings(quota=QuotaSettings(concurrent=3, per_second=None), threads=2)
     policy = RetryPolicy(attempts=40, base_s=0.02, cap_s=0.2, budget_s=60)
     limiter = LocalLimiter(rate=1000, burst=50, start=16, cooldown_s=0.05)
@@ -203,7 +203,7 @@ def test_shares_of_tasks_add_up_to_the_total(server: EmulatorServer) -> None:
     assert sum(size for _, size in shares) == spent.bytes_received
 
 
-def test_naip_is_a_request_of_its_own_on_its_own_grid(world: MemoryWorld, server: EmulatorServer) -> None:
+def test_naip_is_a_request_of_its_own_on_its_own_grid(world: TileWorld, server: EmulatorServer) -> None:
     place = the_anchor()
     left, top = place.left - 100.4, place.top + 100.2
     rgb = {b: raster(700 + n, "EPSG:32643", left, top, 1.0, 1500, "uint8", 1, 250) for n, b in enumerate("RGB")}

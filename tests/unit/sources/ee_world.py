@@ -6,8 +6,8 @@ grids are not those of the tile: 10/20/60 m in two UTM zones, degrees elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,14 +17,8 @@ from pyproj import Transformer
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from geomeld_build.emulator.worlds.base import (
-    BandInfo,
-    CollectionAsset,
-    FeatureRecord,
-    ImageRecord,
-    SearchHint,
-    TableAsset,
-)
+from geomeld_build.emulator.worlds.base import FeatureRecord, ImageRecord
+from geomeld_build.emulator.worlds.memory import MemoryCollection, MemoryTable, MemoryWorld, memory_image
 from geomeld_build.grid import Anchor, place_anchor
 
 Array = NDArray[Any]
@@ -54,10 +48,6 @@ class Raster:
     transform: tuple[float, float, float, float, float, float]
     mask: Array
 
-    def info(self, name: str) -> BandInfo:
-        height, width = self.values.shape
-        return BandInfo(name, str(self.values.dtype), self.crs, self.transform, width, height)
-
     def coordinates(self, epsg: int, x: Array, y: Array) -> tuple[Array, Array]:
         """(row, column) of points, in units of pixels whose centres are whole numbers."""
         u, v = Transformer.from_crs(epsg, self.crs, always_xy=True).transform(x, y)
@@ -75,78 +65,48 @@ def raster(
     return Raster(values.astype(dtype), crs, (step, 0.0, left, 0.0, -step, top), np.ones((size, size), dtype=bool))
 
 
-@dataclass
-class MemoryCollection:
-    id: str
-    records: list[ImageRecord]
-    properties: Mapping[str, Any] = field(default_factory=dict)
+class TileWorld(MemoryWorld):
+    """A memory world whose images can be added one by one, with their rasters kept for comparison."""
 
-    def images(self, hint: SearchHint) -> Iterator[ImageRecord]:
-        return iter(sorted(self.records, key=lambda record: str(record.properties["system:index"])))
-
-    def image(self, index: str) -> ImageRecord | None:
-        return next((r for r in self.records if r.properties["system:index"] == index), None)
-
-
-@dataclass
-class MemoryTable:
-    id: str
-    rows: Sequence[FeatureRecord]
-    version: int = VERSION
-    properties: Mapping[str, Any] = field(default_factory=dict)
-
-    def features(self) -> Sequence[FeatureRecord]:
-        return self.rows
-
-
-class MemoryWorld:
-    """Assets by id."""
-
-    name = "memory"
-
-    def __init__(self) -> None:
-        self.assets: dict[str, ImageRecord | CollectionAsset | TableAsset] = {}
+    def __init__(self, collections: Sequence[str]) -> None:
+        super().__init__([MemoryCollection(name, []) for name in collections])
         self.rasters: dict[tuple[str, str], Raster] = {}
-
-    def find(self, asset_id: str) -> ImageRecord | CollectionAsset | TableAsset | None:
-        found = self.assets.get(asset_id)
-        if found is not None:
-            return found
-        parent, _, index = asset_id.rpartition("/")
-        owner = self.assets.get(parent)
-        return owner.image(index) if isinstance(owner, MemoryCollection) else None
-
-    def children(self, parent: str) -> Sequence[str]:
-        return [name for name in self.assets if name.rpartition("/")[0] == parent]
+        self._members: dict[str, dict[str, ImageRecord]] = {name: {} for name in collections}
 
     def put(
         self, asset_id: str, bands: Mapping[str, Raster], outline: BaseGeometry | None = None, **properties: Any
     ) -> None:
         """Adds an image; one below a known collection becomes its member."""
-        parent, _, index = asset_id.rpartition("/")
         self.rasters.update({(asset_id, name): band for name, band in bands.items()})
-
-        def read(band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[Array, Array]:
-            native = bands[band]
-            return native.values[row0:row1, col0:col1], native.mask[row0:row1, col0:col1]
-
-        said = {"system:index": index, **properties}
-        infos = tuple(band.info(name) for name, band in bands.items())
-        record = ImageRecord(asset_id, VERSION, infos, read, outline, said)
-        owner = self.assets.get(parent)
-        if isinstance(owner, MemoryCollection):
-            owner.records.append(record)
-        else:
-            self.assets[asset_id] = record
+        record = memory_image(
+            asset_id,
+            {name: (band.values, band.crs, band.transform) for name, band in bands.items()},
+            version=VERSION,
+            masks={name: band.mask for name, band in bands.items()},
+            properties=properties,
+            footprint=outline,
+        )
+        self._keep(record) if self._owner(asset_id) in self._members else self.add(record)
 
     def touch(self, asset_id: str) -> None:
         """Gives an image another version, as a reprocessed one has."""
-        parent, _, index = asset_id.rpartition("/")
-        owner = self.assets[parent]
-        assert isinstance(owner, MemoryCollection)
-        owner.records = [
-            replace(r, version=r.version + 1) if r.properties["system:index"] == index else r for r in owner.records
-        ]
+        record = self._members[self._owner(asset_id)][asset_id]
+        self._keep(replace(record, version=record.version + 1))
+
+    def drop(self, asset_id: str) -> None:
+        """Removes a member of a collection."""
+        owner = self._owner(asset_id)
+        del self._members[owner][asset_id]
+        self.add(MemoryCollection(owner, list(self._members[owner].values())))
+
+    def _keep(self, record: ImageRecord) -> None:
+        owner = self._owner(record.id)
+        self._members[owner][record.id] = record
+        self.add(MemoryCollection(owner, list(self._members[owner].values())))
+
+    @staticmethod
+    def _owner(asset_id: str) -> str:
+        return asset_id.rpartition("/")[0]
 
 
 def _ms(when: datetime) -> int:
@@ -161,7 +121,7 @@ def _outline(native: Raster) -> Polygon:
     return Polygon(np.column_stack(to.transform(xs, ys)))
 
 
-def put_s2(world: MemoryWorld, when: datetime, cloud: float, *, grid: str = "43RCP", seed: int = 1) -> str:
+def put_s2(world: TileWorld, when: datetime, cloud: float, *, grid: str = "43RCP", seed: int = 1) -> str:
     """A Sentinel-2 scene with its Dynamic World and Cloud Score+ companions; returns its index."""
     place = the_anchor()
     left, top = (place.left - 1500) // 60 * 60, (place.top + 1500) // 60 * 60
@@ -197,7 +157,7 @@ def put_s2(world: MemoryWorld, when: datetime, cloud: float, *, grid: str = "43R
     return index
 
 
-def put_s1(world: MemoryWorld, when: datetime, *, slice_: int, direction: str = "DESCENDING", pol: str = "VV") -> str:
+def put_s1(world: TileWorld, when: datetime, *, slice_: int, direction: str = "DESCENDING", pol: str = "VV") -> str:
     """One slice of a radar datatake: slice 0 covers the north of the tile, slice 1 the south, with some overlap."""
     place = the_anchor()
     left, top = place.left - 1503.7, place.top + (3702.3 if slice_ == 0 else -598.1)
@@ -228,11 +188,9 @@ def put_s1(world: MemoryWorld, when: datetime, *, slice_: int, direction: str = 
     return index
 
 
-def the_world() -> MemoryWorld:
+def the_world() -> TileWorld:
     """The usual assets; Dynamic World and radar within days of the reference, canopy deviation missing on purpose."""
-    world = MemoryWorld()
-    for name in (S2, S1, DW, SCORE, COVER, NAIP):
-        world.assets[name] = MemoryCollection(name, [])
+    world = TileWorld((S2, S1, DW, SCORE, COVER, NAIP))
     place = the_anchor()
     degree = 1 / 3600
     west, north = place.lon - 0.05, place.lat + 0.05
@@ -250,5 +208,5 @@ def the_world() -> MemoryWorld:
         FeatureRecord(f"{n:05d}", box(70 + n, 30, 71 + n, 31), {"ECO_ID": n, "ECO_NAME": f"region {n}"})
         for n in range(2500)
     ]
-    world.assets["RESOLVE/ECOREGIONS/2017"] = MemoryTable("RESOLVE/ECOREGIONS/2017", regions)
+    world.add(MemoryTable("RESOLVE/ECOREGIONS/2017", regions))
     return world
