@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geomeld_build.cli.generated import walk
+from tests.support.small_store import make_store
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = dict(walk())
@@ -68,3 +71,25 @@ def test_pages_name_only_commands_that_exist(page: Path) -> None:
     groups = {name.split()[0] for name in COMMANDS}
     for call in re.findall(r"^geomeld-build ([a-z][a-z-]*)", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
         assert call in groups, f"{page.name} shows 'geomeld-build {call}'"
+
+
+def test_the_python_of_the_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store(tmp_path / "tiles.store")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(block, "tour.md", "exec"), names)
+    assert names["rows"] == [0, 1, 2]
+    assert (tmp_path / "sentinel2.tif").is_file()
+
+
+def test_the_commands_of_the_tour_exist_with_their_options() -> None:
+    page = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    calls = re.findall(r"^geomeld-build (.*)$", page, flags=re.MULTILINE)
+    assert calls
+    for call in calls:
+        words = shlex.split(call)
+        name = next(name for name in COMMANDS if words[: len(name.split())] == name.split())
+        known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, call

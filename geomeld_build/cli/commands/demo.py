@@ -18,6 +18,7 @@ import typer
 from geomeld_build.cli.failures import FAILURE, OK, PARTIAL, CommandFailed
 from geomeld_build.cli.output import amount, print_json, print_table, say
 from geomeld_build.errors import ConfigError
+from geomeld_build.modalities import MODALITIES
 
 __all__ = ["PLACES", "register"]
 
@@ -28,6 +29,10 @@ PLACES = {
 }
 """West, south, east, north of the three boxes that the demo samples in."""
 
+_SQL = (
+    "SELECT status, kind, round(lon, 2) AS lon, round(lat, 2) AS lat, CAST(datetime AS DATE) AS date, "
+    "round(cloud_fraction, 2) AS cloud, round(s2_ref_offset_days, 1) AS days FROM tiles ORDER BY status, lon"
+)
 _MARK = ".geomeld-demo"
 _START_S = 30.0
 _MEASURED = 16
@@ -131,7 +136,7 @@ def _steps(out: Path, tiles: int, url: str) -> int:
     _run("anchors", "sample", "--n", str(tiles), "--region", str(out / "region.geojson"), "--out", anchors)
     _run("plan", "--anchors", anchors, "--out", plan, "--url", url)
     code = _run("build", "--store", store, "--plan", plan, "--url", url, allowed=(OK, PARTIAL))
-    _run("status", store)
+    _run("query", store, _SQL)
     _run("show", store, "--out", str(out / "pictures"), "--sheet", "--limit", str(tiles))
     return code
 
@@ -152,7 +157,9 @@ def _summary(out: Path, seconds: float) -> dict[str, Any]:
     from geomeld_build.store import open_store
 
     store = str(out / "tiles.store")
-    status = open_store(store).status()
+    opened = open_store(store)
+    status = opened.status()
+    places = opened.query("SELECT row FROM tiles WHERE status = 'ok' ORDER BY row").column("row").to_pylist()
     size = sum(path.stat().st_size for path in Path(store).rglob("*") if path.is_file())
     tiles = status["tiles"]
     return {
@@ -165,20 +172,23 @@ def _summary(out: Path, seconds: float) -> dict[str, Any]:
         "requests_per_tile": round(status["requests"] / tiles, 2) if tiles else None,
         "bytes_received": status["bytes"],
         "bytes_on_disk": size,
-        "rows": _read_with_xarray(store),
+        "rows": _read_with_xarray(store, places),
         "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
         "seconds": round(seconds, 1),
     }
 
 
-def _read_with_xarray(store: str) -> dict[str, dict[str, Any]]:
-    """Means of every row, read by stock xarray, which knows nothing of this package."""
-    say(f"\n$ python -c \"import xarray; print(xarray.open_zarr('{store}', consolidated=False))\"")
+def _read_with_xarray(store: str, places: list[int]) -> dict[str, dict[str, Any]]:
+    """Means of every row, read by stock xarray, which knows nothing of this package.
+
+    The arrays have room for whole groups of tiles: the catalog says at which places there is one.
+    """
+    say(f"\n>>> xarray.open_zarr('{store}', consolidated=False).isel(tile={places})")
     import xarray
 
     with xarray.open_zarr(store, consolidated=False) as dataset:
-        say(str(dataset))
-        return {str(name): _statistics(variable) for name, variable in dataset.data_vars.items()}
+        tiles = dataset.isel(tile=places)
+        return {name: _statistics(tiles[name]) for name in MODALITIES if name in tiles}
 
 
 def _statistics(variable: Any) -> dict[str, Any]:
@@ -211,8 +221,8 @@ def _show(summary: dict[str, Any], out: Path) -> None:
         [
             ("tiles built", summary["tiles"]),
             ("anchors without a tile", summary["skipped"] + summary["failed"]),
-            ("requests", summary["requests"]),
-            ("requests a tile", summary["requests_per_tile"]),
+            ("requests of the build", summary["requests"]),
+            ("of them for each tile", summary["requests_per_tile"]),
             ("received", amount(summary["bytes_received"])),
             ("store on disk", amount(summary["bytes_on_disk"])),
             ("seconds", summary["seconds"]),
