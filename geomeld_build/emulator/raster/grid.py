@@ -13,7 +13,7 @@ from geomeld_build.emulator.values import Projection, Transform
 
 __all__ = ["SNAP", "Grid", "aligned_offset", "compose", "invert", "window_grid"]
 
-SNAP = 1e-6
+SNAP = 1e-7
 """Pixels. Coordinates this near to a pixel centre or edge count as on it: removes rounding noise of transforms."""
 
 
