@@ -1,0 +1,1 @@
+"""The ground truth of the simulated planet: what is where, whoever looks at it."""

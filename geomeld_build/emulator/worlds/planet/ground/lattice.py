@@ -1,0 +1,107 @@
+"""Aligned blocks of a native pixel grid, and the coarser nodes on which long-wave fields are evaluated.
+
+Noise of a wavelength of kilometres need not be hashed at every 10 m pixel: it is evaluated at nodes a fraction of its
+wavelength apart and carried to finer nodes and to pixels by cubic (Catmull-Rom) interpolation. Nodes sit at fixed
+multiples of the pixel index and a block always has one shape, so a pixel's value never depends on who asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, unit_xyz
+
+__all__ = ["ASTER_LATTICE", "HALO", "UTM_LATTICE", "Block", "LatticeSpec", "refine"]
+
+HALO = 1
+"""Pixels of surroundings that a block is evaluated with."""
+
+_PAD = 3
+"""Nodes beyond the block's own on each side: two for cubic interpolation, one more for gradients."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatticeSpec:
+    """Shape of the blocks of one kind of grid, in pixels."""
+
+    size: int
+    """Pixels along one side of a block."""
+    macro: int
+    """Pixels between macro nodes (about 600 m)."""
+    meso: int
+    """Pixels between meso nodes (about 100 m)."""
+    fine: int
+    """Pixels between fine nodes (20-30 m)."""
+
+
+UTM_LATTICE = LatticeSpec(size=60, macro=60, meso=10, fine=2)
+"""10 m pixels of a UTM zone; 60 px blocks nest the 20 m and 60 m pixels of Sentinel-2."""
+
+ASTER_LATTICE = LatticeSpec(size=60, macro=20, meso=4, fine=1)
+"""1 arc-second pixels."""
+
+
+@lru_cache(maxsize=64)
+def _weights(size: int, source: int, target: int) -> Floats:
+    """Catmull-Rom matrix from nodes ``source`` pixels apart to those ``target`` apart; target 0 = pixel centres."""
+    if target:
+        count = size // target + 2 * _PAD + 1
+        position = (np.arange(count) - _PAD) * target / source
+    else:
+        position = (np.arange(size + 2 * HALO) - HALO + 0.5) / source
+    nodes = size // source + 2 * _PAD + 1
+    # Outermost nodes of the finer level are beyond what the coarser one supports; they are only padding.
+    position = np.clip(position + _PAD, 1.0, nodes - 2.0 - 1e-9)
+    left = np.floor(position).astype(int)
+    t = position - left
+    taps = (
+        ((-t + 2) * t - 1) * t / 2,
+        (((3 * t - 5) * t) * t + 2) / 2,
+        ((-3 * t + 4) * t + 1) * t / 2,
+        ((t - 1) * t * t) / 2,
+    )
+    matrix = np.zeros((position.size, nodes))
+    rows = np.arange(position.size)
+    for offset, tap in zip((-1, 0, 1, 2), taps, strict=True):
+        matrix[rows, left + offset] += tap
+    return matrix
+
+
+def refine(field: Floats, size: int, source: int, target: int) -> Floats:
+    """Fields ``(..., node, node)`` carried to finer nodes (target > 0) or to pixels with their halo (target 0)."""
+    weights = _weights(size, source, target)
+    result: Floats = np.matmul(np.matmul(weights, field), weights.T)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One aligned block of a grid."""
+
+    spec: LatticeSpec
+    place: Callable[[Floats, Floats], tuple[Floats, Floats]]
+    """Pixel corner coordinates (column, row) to lon/lat degrees."""
+    row: int
+    """Index of the block: its first pixel row is ``row * size``."""
+    column: int
+
+    def lonlat(self, spacing: int) -> tuple[Floats, Floats]:
+        """Lon/lat ``(node, node)`` of the nodes ``spacing`` pixels apart, padding included."""
+        count = self.spec.size // spacing + 2 * _PAD + 1
+        steps = (np.arange(count) - _PAD) * float(spacing)
+        columns, rows = np.meshgrid(self.column * self.spec.size + steps, self.row * self.spec.size + steps)
+        return self.place(columns, rows)
+
+    def xyz(self, spacing: int) -> Floats:
+        """Points ``(3, node, node)`` in km of the nodes ``spacing`` pixels apart."""
+        return unit_xyz(*self.lonlat(spacing))
+
+    def pixels(self) -> tuple[Ints, Ints]:
+        """Column and row indices ``(pixel, pixel)`` of the grid, halo included."""
+        steps = np.arange(self.spec.size + 2 * HALO) - HALO
+        columns, rows = np.meshgrid(self.column * self.spec.size + steps, self.row * self.spec.size + steps)
+        return columns, rows

@@ -1,0 +1,214 @@
+"""One ground truth for all sensors, evaluated in blocks of UTM pixels and remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomeld_build.emulator.worlds.planet.ground.cover import Climate, climate_of, cover_of, tree_height
+from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, HALO, UTM_LATTICE, Block
+from geomeld_build.emulator.worlds.planet.ground.macro import Macro, smoothstep
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_normal, key_of
+from geomeld_build.emulator.worlds.planet.ground.projection import Utm
+from geomeld_build.emulator.worlds.planet.ground.settlement import parcels, settlement
+from geomeld_build.emulator.worlds.planet.ground.terrain import Terrain, TerrainModel
+
+__all__ = ["ASTER_ORIGIN", "BLOCK", "PIXEL_M", "BlockCache", "Ground", "GroundModel", "utm_place"]
+
+PIXEL_M = 10.0
+BLOCK = UTM_LATTICE.size
+"""Pixels along one side of a ground block."""
+ASTER_ORIGIN = (-180.0, 83.0)
+"""Upper left corner of the 1 arc-second grid, degrees."""
+
+_T = TypeVar("_T")
+_Small = NDArray[np.float32]
+
+
+class BlockCache(Generic[_T]):
+    """The most recent blocks. Two threads may work out one block twice; they get equal ones."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held: OrderedDict[Hashable, _T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """The block of this key, made when it is not held."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        made = make()
+        self.put(key, made)
+        return made
+
+    def peek(self, key: Hashable) -> _T | None:
+        """The block of this key if it is held."""
+        with self._lock:
+            return self._held.get(key)
+
+    def put(self, key: Hashable, made: _T) -> None:
+        """Hold a block."""
+        with self._lock:
+            self._held[key] = made
+            while len(self._held) > self._size:
+                self._held.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The truth of one block; arrays ``(y, x)`` of 60 x 60 pixels of 10 m, north up, float32 unless stated."""
+
+    lat: float
+    """Latitude of the middle of the block, degrees."""
+    lon: float
+    elevation: _Small
+    """m above the sea."""
+    east: _Small
+    north: _Small
+    """Rise of the ground per metre towards the east and the north."""
+    cover: _Small
+    """``(11, y, x)`` fractions of the dry ground in the order of ``cover.CLASSES``; they add up to 1."""
+    wet: _Small
+    """Signed distance from the mean shore, m; positive in water."""
+    margin: _Small
+    """Metres on either side of the mean shore within which water comes and goes."""
+    sea: _Small
+    mean: _Small
+    swing: _Small
+    """Annual mean temperature and half its range, degrees C."""
+    moisture: _Small
+    rain: _Small
+    winter_rain: _Small
+    dry_season: _Small
+    needles: _Small
+    """Share of conifers among trees, 0..1."""
+    height: _Small
+    """Canopy height, m."""
+    crop_kind: _Small
+    crop_phase: _Small
+    soil: _Small
+    """Brightness of the soil, about standard normal."""
+    texture: _Small
+    """Noise of 100 m to 7 km, about standard normal."""
+    grain: _Small
+    """Noise from pixel to pixel, standard normal."""
+
+    @property
+    def water(self) -> _Small:
+        """Fraction of the pixel under water at the mean water level."""
+        result: _Small = np.clip(self.wet / np.float32(PIXEL_M) + np.float32(0.5), 0, 1)
+        return result
+
+    @property
+    def classes(self) -> NDArray[np.uint8]:
+        """The class with the largest fraction, as an index into ``cover.CLASSES``, water included."""
+        largest = self.cover.argmax(axis=0).astype(np.uint8)
+        return np.where(self.water > 0.5, np.uint8(7), largest).astype(np.uint8)
+
+
+def _inner(array: NDArray[Any]) -> NDArray[Any]:
+    return array[..., HALO:-HALO, HALO:-HALO]
+
+
+@lru_cache(maxsize=256)
+def utm_place(epsg: int) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+    """Pixel corners of the 10 m grid of a zone to lon/lat degrees."""
+    utm = Utm(epsg)
+
+    def place(columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        return utm.inverse(columns * PIXEL_M, -rows * PIXEL_M)
+
+    return place
+
+
+def _aster_place(columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    return ASTER_ORIGIN[0] + columns / 3600.0, ASTER_ORIGIN[1] - rows / 3600.0
+
+
+class GroundModel:
+    """The ground of one planet.
+
+    Blocks are addressed by the UTM zone (EPSG code) and by block indices: the pixel in row r and column c covers
+    northings -10 (r + 1) to -10 r and eastings 10 c to 10 (c + 1).
+    """
+
+    def __init__(self, seed: int, remembered: int = 400) -> None:
+        self.seed = seed
+        self.terrain = TerrainModel(seed)
+        self._blocks: BlockCache[Ground] = BlockCache(remembered)
+        self._heights: BlockCache[NDArray[np.float32]] = BlockCache(4 * remembered)
+
+    def block(self, epsg: int, row: int, column: int) -> Ground:
+        """The ground of one block of a UTM zone."""
+        return self._blocks.get((epsg, row, column), lambda: self._make(epsg, row, column))
+
+    def heights(self, row: int, column: int) -> NDArray[np.float32]:
+        """Elevation in m, and 1 where water is, ``(2, y, x)``, of 60 x 60 pixels of the 1 arc-second grid."""
+
+        def make() -> NDArray[np.float32]:
+            terrain = self.terrain.of(Block(ASTER_LATTICE, _aster_place, row, column))
+            both = np.stack((terrain.elevation, (terrain.wet > 0.0).astype(np.float64)))
+            return _inner(both).astype(np.float32)
+
+        return self._heights.get((row, column), make)
+
+    def _make(self, epsg: int, row: int, column: int) -> Ground:
+        block = Block(UTM_LATTICE, utm_place(epsg), row, column)
+        whole = self.terrain.of(block)
+        north = _inner(np.gradient(whole.elevation, axis=0)) / -PIXEL_M
+        east = _inner(np.gradient(whole.elevation, axis=1)) / PIXEL_M
+        ground = _cropped(whole)
+        climate = climate_of(ground)
+        towns = settlement(self.seed, ground.frame_lon, ground.frame_lat, ground.macro.people, ground.patch1)
+        fields = parcels(self.seed, ground.frame_lon, ground.frame_lat, ground.lat)
+        slope = np.hypot(north, east)
+        cover, _ = cover_of(ground, climate, slope, towns, fields)
+        columns, rows = (_inner(axis) for axis in block.pixels())
+        grain = cell_normal(key_of(self.seed, "grain", epsg), rows, columns)
+        small = {
+            "elevation": ground.elevation,
+            "east": east,
+            "north": north,
+            "cover": cover,
+            "wet": ground.wet,
+            "margin": ground.margin,
+            "sea": ground.sea,
+            "mean": climate.mean,
+            "swing": ground.macro.swing,
+            "moisture": climate.moisture,
+            "rain": ground.macro.rain,
+            "winter_rain": ground.macro.winter_rain,
+            "dry_season": ground.macro.dry_season,
+            "needles": _needles(ground, climate),
+            "height": tree_height(cover, ground, climate, grain) * (ground.wet < 5.0),
+            "crop_kind": fields.kind,
+            "crop_phase": fields.phase,
+            "soil": ground.macro.soil,
+            "texture": ground.patch1,
+            "grain": grain,
+        }
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in small.items()}
+        middle = BLOCK // 2
+        return Ground(lat=float(ground.lat[middle, middle]), lon=float(ground.lon[middle, middle]), **arrays)
+
+
+def _cropped(terrain: Terrain) -> Terrain:
+    arrays = {
+        name: _inner(getattr(terrain, name))
+        for name in ("lon", "lat", "elevation", "wet", "margin", "sea", "frame_lon", "frame_lat", "patch1", "patch2")
+    }
+    return Terrain(macro=Macro.unstack(_inner(terrain.macro.stack())), **arrays)
+
+
+def _needles(ground: Terrain, climate: Climate) -> Floats:
+    cold = 1.0 - smoothstep(3.0, 9.0, climate.mean)
+    return np.clip(cold + smoothstep(0.3, 1.2, ground.macro.conifer) * (climate.mean < 21.0), 0.0, 1.0)

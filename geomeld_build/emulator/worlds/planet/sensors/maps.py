@@ -1,0 +1,275 @@
+"""Global maps on geographic grids, sampled from the ground's 10 m pixels: land cover, canopy, water, DEM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
+from geomeld_build.emulator.worlds.planet.ground.cover import BUILT, CLASSES, SHRUB, SNOW
+from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, Block, LatticeSpec, refine
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, cell_normal, key_of
+from geomeld_build.emulator.worlds.planet.ground.projection import Utm
+from geomeld_build.emulator.worlds.planet.ground.truth import ASTER_ORIGIN, BLOCK, PIXEL_M, Ground, GroundModel
+from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
+
+__all__ = ["CanopyHeight", "Elevation", "MapGrid", "SingleImageCollection", "SurfaceWater", "WorldCover"]
+
+Picture = Callable[[Ground, NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class MapGrid:
+    """A geographic grid whose pixels are a whole fraction of a degree; its west edge is at 180 W."""
+
+    per_degree: int
+    north: int
+    south: int
+    side: int
+    """Pixels along one side of its blocks, about 300 m; 6 degrees hold a whole number of blocks."""
+
+    def band(self, name: str, dtype: str) -> BandInfo:
+        """A band on this grid."""
+        step = 1.0 / self.per_degree
+        size = (360 * self.per_degree, (self.north - self.south) * self.per_degree)
+        return BandInfo(name, dtype, "EPSG:4326", (step, 0.0, -180.0, 0.0, -step, float(self.north)), *size)
+
+    def lonlat(self, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """Pixel corners to degrees."""
+        return columns / self.per_degree - 180.0, self.north - rows / self.per_degree
+
+    def ground_pixels(self, row: int, column: int) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+        """For the pixels of a block: the UTM zone, and rows and columns of its 10 m pixels."""
+        side, step = self.side, self.side // 2
+        lon, lat = Block(LatticeSpec(side, side, step, step), self.lonlat, row, column).lonlat(step)
+        middle_lon, middle_lat = self.lonlat(np.array((column + 0.5) * side), np.array((row + 0.5) * side))
+        # Zones of 6 degrees and the equator are block borders of all our grids.
+        zone = int((float(middle_lon) + 180.0) // 6.0) % 60 + 1
+        epsg = (32600 if middle_lat >= 0.0 else 32700) + zone
+        placed = np.stack(Utm(epsg).forward(lon, lat))
+        x, y = refine(placed, side, step, 0)[:, 1:-1, 1:-1]
+        return epsg, np.floor(-y / PIXEL_M).astype(np.int64), np.floor(x / PIXEL_M).astype(np.int64)
+
+
+def _sample(ground: GroundModel, grid: MapGrid, row: int, column: int, picture: Picture) -> NDArray[Any]:
+    """One block of a map: the picture of the ground at the 10 m pixels in which the map's pixel centres lie."""
+    epsg, rows, columns = grid.ground_pixels(row, column)
+
+    def block(i: int, j: int) -> NDArray[Any]:
+        steps = np.arange(BLOCK)
+        return picture(ground.block(epsg, i, j), (i * BLOCK + steps)[:, None], (j * BLOCK + steps)[None, :])
+
+    top, left = int(rows.min()), int(columns.min())
+    window = assemble(block, top, int(rows.max()) + 1, left, int(columns.max()) + 1)
+    return window[..., rows - top, columns - left]
+
+
+class _Map:
+    """One image on a geographic grid."""
+
+    id: str
+    grid: MapGrid
+    bands: tuple[tuple[str, str], ...]
+    version: int
+    properties: Mapping[str, Any]
+
+    def __init__(self, ground: GroundModel) -> None:
+        self.ground = ground
+
+    def picture(self, band: str) -> Picture:
+        """What a block of ground looks like: ``(2, y, x)``, values and mask."""
+        raise NotImplementedError
+
+    def block(self, band: str, row: int, column: int) -> NDArray[Any]:
+        """Values and mask ``(2, y, x)`` of one block of the grid."""
+        return _sample(self.ground, self.grid, row, column, self.picture(band))
+
+    def read(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A window of a band and its mask."""
+        both = assemble(lambda row, column: self.block(band, row, column), row0, row1, col0, col1, size=self.grid.side)
+        mask = both[1] > 0
+        values = both[0].astype(dict(self.bands)[band])
+        values[~mask] = 0
+        return values, mask
+
+    def record(self) -> ImageRecord:
+        """The asset."""
+        outline = shapely.box(-180.0, float(self.grid.south), 180.0, float(self.grid.north))
+        return ImageRecord(
+            id=self.id,
+            version=self.version,
+            bands=tuple(self.grid.band(name, dtype) for name, dtype in self.bands),
+            read=self.read,
+            footprint=outline,
+            properties={"system:index": self.id.rsplit("/", 1)[-1], **self.properties},
+        )
+
+
+def _with_mask(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
+    return np.stack((values.astype(np.int16), mask.astype(np.int16)))
+
+
+class WorldCover(_Map):
+    """ESA WorldCover: two versions by different algorithms, so that they differ where nothing changed."""
+
+    grid = MapGrid(12_000, 83, -60, side=30)
+    bands = (("Map", "uint8"),)
+
+    def __init__(self, ground: GroundModel, year: int) -> None:
+        """Args:
+        ground: the truth.
+        year: 2020 for v100, 2021 for v200.
+        """
+        super().__init__(ground)
+        release = {2020: "v100", 2021: "v200"}[year]
+        self.id = f"ESA/WorldCover/{release}/{year}"
+        self.version = 1_634_000_000_000_000 + (year - 2020) * 31_000_000_000_000
+        start = 1_577_836_800_000 if year == 2020 else 1_609_459_200_000
+        end = 1_609_459_200_000 if year == 2020 else 1_640_995_200_000
+        self.properties = {"system:time_start": start, "system:time_end": end, "map_version": release}
+        self._key = key_of(ground.seed, "worldcover", year)
+        self._rough = 0.26 if year == 2020 else 0.20
+
+    def picture(self, band: str) -> Picture:  # noqa: ARG002 - one band only
+        """The largest class, with errors in patches of about 30 m where classes mix."""
+
+        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
+            shares = ground.cover.astype(np.float64)
+            shares[SHRUB] *= 0.85 if self._rough > 0.25 else 0.95
+            shares[BUILT] *= 1.15
+            kinds = np.arange(len(CLASSES))[:, None, None]
+            coarse = cell_hash(self._key, kinds, rows // 3, columns // 3)
+            fine = cell_hash(self._key + 1, kinds[:4], rows, columns)
+            shares += self._rough * coarse
+            shares[:4] += 0.08 * fine
+            label = np.array(CLASSES)[shares.argmax(axis=0)]
+            shore = ground.wet + 7.0 * cell_normal(self._key + 2, rows // 2, columns // 2)
+            label = np.where(shore > 0.0, 80, label)
+            # Tiles of the open sea do not exist.
+            return _with_mask(label, (ground.sea < 0.5) | (ground.wet < 12_000.0))
+
+        return make
+
+
+class CanopyHeight(_Map):
+    """ETH canopy height 2020, or its standard deviation; 255 where there is no estimate."""
+
+    grid = MapGrid(12_000, 83, -60, side=30)
+    bands = (("b1", "uint8"),)
+    version = 1_650_000_000_000_000
+
+    def __init__(self, ground: GroundModel, deviation: bool) -> None:
+        """Args:
+        ground: the truth.
+        deviation: serve the standard deviation instead of the height.
+        """
+        super().__init__(ground)
+        name = "ETH_GlobalCanopyHeightSD_2020_10m_v1" if deviation else "ETH_GlobalCanopyHeight_2020_10m_v1"
+        self.id = f"users/nlang/{name}"
+        self.properties = {"system:time_start": 1_577_836_800_000}
+        self._deviation = deviation
+        self._key = key_of(ground.seed, "canopy")
+
+    def picture(self, band: str) -> Picture:  # noqa: ARG002 - one band only
+        """Height of trees with an error of about two metres; tall forests come out too low."""
+
+        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
+            truth = ground.height.astype(np.float64)
+            deviation = np.where(truth > 0.0, 2.2 + 0.13 * truth + 0.6 * ground.texture, 0.9)
+            error = cell_normal(self._key, rows // 2, columns // 2) * 0.5 * deviation
+            height = np.where(truth > 0.0, np.clip(truth - 0.006 * truth**2 + error, 1.0, 60.0), 0.0)
+            value = deviation if self._deviation else height
+            nothing = (ground.wet > 5.0) | (ground.cover[BUILT] > 0.6) | (ground.cover[SNOW] > 0.6)
+            return _with_mask(np.where(nothing, 255, np.rint(np.clip(value, 0, 60))), np.ones_like(nothing))
+
+        return make
+
+
+class SurfaceWater(_Map):
+    """JRC Global Surface Water: how often water stood there; masked where it never did."""
+
+    id = "JRC/GSW1_4/GlobalSurfaceWater"
+    grid = MapGrid(4_000, 78, -60, side=10)
+    bands = (
+        ("occurrence", "uint8"),
+        ("seasonality", "uint8"),
+        ("recurrence", "uint8"),
+        ("transition", "uint8"),
+        ("max_extent", "uint8"),
+    )
+    version = 1_661_000_000_000_000
+    properties: Mapping[str, Any] = {"system:time_start": 448_000_000_000, "system:time_end": 1_640_995_200_000}
+
+    def picture(self, band: str) -> Picture:
+        """One of the bands, from the distance to the shore and how far the shore moves."""
+
+        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
+            often = np.clip(0.5 + ground.wet / (2.0 * ground.margin), 0.0, 1.0)
+            often = np.where(ground.sea > 0.5, 1.0, often)
+            noise = 0.04 * (cell_hash(key_of(self.ground.seed, "jrc"), rows // 2, columns // 2) - 0.5)
+            often = np.clip(often + noise * (often > 0.01) * (often < 0.99), 0.0, 1.0)
+            ever = often >= 0.01
+            values = {
+                "occurrence": np.rint(100 * often),
+                "seasonality": np.clip(np.rint(12 * often * 1.05), 0, 12),
+                "recurrence": np.rint(100 * np.clip(often * 1.4, 0, 1)),
+                "transition": np.where(often > 0.75, 1, np.where(often > 0.25, 4, 9)),
+                "max_extent": ever,
+            }
+            mask = np.ones_like(ever) if band == "max_extent" else ever
+            return _with_mask(values[band], mask)
+
+        return make
+
+
+class Elevation(_Map):
+    """ASTER GDEM at 1 arc-second: the ground with an error of a few metres; water is level."""
+
+    id = "projects/sat-io/open-datasets/ASTER/GDEM"
+    grid = MapGrid(3_600, int(ASTER_ORIGIN[1]), -83, side=ASTER_LATTICE.size)
+    bands = (("b1", "int16"),)
+    version = 1_600_000_000_000_000
+    properties: Mapping[str, Any] = {}
+
+    def block(self, band: str, row: int, column: int) -> NDArray[Any]:  # noqa: ARG002 - one band only
+        """Values and mask ``(2, y, x)`` of one block of the grid."""
+        truth, water = self.ground.heights(row, column).astype(np.float64)
+        key = key_of(self.ground.seed, "gdem")
+        steps = np.arange(self.grid.side)
+        rows, columns = (row * self.grid.side + steps)[:, None], (column * self.grid.side + steps)[None, :]
+        error = 1.6 * cell_normal(key, rows, columns) + 1.9 * cell_normal(key + 1, rows // 4, columns // 4)
+        value = np.where(water > 0.5, truth, truth + error)
+        return _with_mask(np.rint(np.clip(value, -200, 9000)), np.ones_like(truth))
+
+
+class SingleImageCollection:
+    """A collection of one global image, as WorldCover is served."""
+
+    def __init__(self, asset_id: str, only: _Map) -> None:
+        """Args:
+        asset_id: id of the collection.
+        only: its member.
+        """
+        self.id = asset_id
+        self.properties: Mapping[str, Any] = {"type": "ImageCollection"}
+        self._only = only
+
+    def images(self, hint: SearchHint) -> Iterator[ImageRecord]:
+        """The member, when the hint does not rule it out."""
+        record = self._only.record()
+        start = record.properties.get("system:time_start")
+        late = hint.end_ms is not None and start is not None and start >= hint.end_ms
+        early = hint.start_ms is not None and start is not None and start < hint.start_ms
+        other = hint.indices is not None and record.properties["system:index"] not in hint.indices
+        if not (late or early or other):
+            yield record
+
+    def image(self, index: str) -> ImageRecord | None:
+        """The member when it has this index."""
+        record = self._only.record()
+        return record if record.properties["system:index"] == index else None
