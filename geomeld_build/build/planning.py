@@ -31,7 +31,7 @@ def plan_missing(
     """Plan the anchors of a build; the plan is kept with a local store, else in the user's cache."""
     ordered = shuffled(anchors, config.recipe)
     fingerprint = plan_fingerprint(ordered, config.source.name, config.source.url, tuple(modalities), config.plan_batch)
-    path = _plan_folder(config.store) / f"{fingerprint}.parquet"
+    path = _plan_folder(config.store) / f"plan-{fingerprint}.parquet"
     plan_to_file(ordered, source, modalities, path, fingerprint, config.plan_batch, on_batch)
     return read_plan(path), path
 
@@ -64,6 +64,7 @@ def plan_to_file(
 
 def _plan_folder(store: str) -> Path:
     if "://" not in store:
-        return Path(store) / "plans"
+        # Beside the reservations: anything else at the root would be a stranger in the Zarr hierarchy.
+        return Path(store) / "runs"
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return cache / "geomeld-build" / "plans"
