@@ -118,6 +118,9 @@ class Compare:
         """Bounds on time, place or index."""
         if self.name == "dateRangeContains" and self.left.field is None and self.right.field == START:
             return SearchHint(start_ms=self.left.value.start, end_ms=self.left.value.end)
+        if self.name == "listContains" and self.left.field is None and self.right.field is not None:
+            # The client spells "the property is in the list" as "the list contains the property".
+            return _field_hint("inList", self.right.field, self.left.value)
         if self.right.field is not None or self.left.field is None:
             return SearchHint()
         return _field_hint(self.name, self.left.field, self.right.value)

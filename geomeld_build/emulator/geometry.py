@@ -7,7 +7,6 @@ Measures use the WGS84 ellipsoid; the service uses a sphere of the same area (di
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -148,10 +147,10 @@ def contains(outer: BaseGeometry, inner: BaseGeometry, max_error_m: float) -> bo
     if not outer.intersects(inner):
         return False
     # A polygon that sticks out does so furthest at one of its vertices, when the outer edge is straight there.
-    points = shapely.get_coordinates(inner)
-    scale = METRES_PER_DEGREE * max(1e-6, math.cos(math.radians(float(np.abs(points[:, 1]).max()))))
-    distances = shapely.distance(shapely.points(points), outer)
-    return bool(np.max(distances) * max(scale, METRES_PER_DEGREE) <= max_error_m)
+    ways = shapely.get_coordinates(shapely.shortest_line(shapely.points(shapely.get_coordinates(inner)), outer))
+    start, step = ways[0::2], ways[1::2] - ways[0::2]
+    east = step[:, 0] * METRES_PER_DEGREE * np.cos(np.radians(start[:, 1]))
+    return bool(np.hypot(east, step[:, 1] * METRES_PER_DEGREE).max() <= max_error_m)
 
 
 def union(geometries: list[BaseGeometry]) -> BaseGeometry:

@@ -31,7 +31,7 @@ class Frame:
     def __init__(self, parent: Frame | None, bindings: Mapping[str, Any]) -> None:
         self.parent = parent
         self.bindings = bindings
-        self.memo: dict[str, Any] = {}
+        self.memo: dict[object, Any] = {}
 
     def holder(self, free: frozenset[str]) -> Frame:
         """The innermost frame that binds one of these variables; the outermost frame without any."""
@@ -194,7 +194,7 @@ class Evaluator:
         if found.name == "If":
             return _conditional(arguments), free
         readers = [_reader(found.name, p, arguments.get(p.name)) for p in found.parameters]
-        return self._invocation(found, readers), free
+        return _hoisted(self._invocation(found, readers), free), free
 
     def _invocation(self, found: Function, readers: list[Code]) -> Code:
         name, implementation, session = found.name, found.call, self._session
@@ -226,6 +226,22 @@ class Evaluator:
         while "valueReference" in definition:
             definition = self._values[definition["valueReference"]]
         return [str(name) for name in definition["functionDefinitionValue"]["argumentNames"]]
+
+
+def _hoisted(code: Code, free: frozenset[str]) -> Code:
+    """Inside a function, computes what depends on outer variables only once for all its calls."""
+    key = object()
+
+    def run(frame: Frame) -> Any:
+        holder = frame.holder(free)
+        if holder is frame:
+            return code(frame)
+        value = holder.memo.get(key, _NOTHING)
+        if value is _NOTHING:
+            value = holder.memo[key] = code(frame)
+        return value
+
+    return run
 
 
 def _free(nodes: Iterable[Node]) -> frozenset[str]:
