@@ -35,6 +35,7 @@ def test_it_builds_and_draws(demo: tuple[Path, subprocess.CompletedProcess[str]]
     assert told["tiles"] >= 1
     assert set(told["rows"]) == set(MODALITIES)
     assert told["rows"]["sentinel2"]["valid"] > 0.9
+    assert told["rows"]["naip"]["valid"] > 0.2, "the imported place has an aerial image"
     assert 0.01 < told["rows"]["sentinel2"]["mean"] < 0.6
     assert len(told["pictures"]) == told["tiles"] + 1
     for picture in told["pictures"]:
@@ -45,7 +46,7 @@ def test_it_builds_and_draws(demo: tuple[Path, subprocess.CompletedProcess[str]]
 
 def test_it_prints_the_commands_that_it_runs(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     said = demo[1].stderr
-    for command in ("emulator --world planet", "anchors sample", "plan", "build", "query", "show"):
+    for command in ("emulator --world planet", "anchors sample", "plan", "build", "anchors import", "query", "show"):
         assert f"$ geomeld-build {command}" in said
 
 

@@ -23,11 +23,14 @@ from geomeld_build.modalities import MODALITIES
 __all__ = ["PLACES", "register"]
 
 PLACES = {
-    "Punjab, fields": (75.0, 30.2, 75.4, 30.5),
-    "Iowa, where NAIP flies": (-93.6, 41.8, -93.2, 42.1),
-    "Rondonia, forest edge": (-62.9, -10.6, -62.5, -10.3),
+    "Kenya, fields along a river": (37.4, 0.6, 37.8, 0.9),
+    "Mekong, rice and forest": (105.2, 10.4, 105.5, 10.7),
+    "Amazon, forest edge": (-60.3, -3.8, -60.0, -3.5),
+    "Iowa, fields": (-93.4, 41.9, -93.1, 42.2),
 }
-"""West, south, east, north of the three boxes that the demo samples in."""
+"""West, south, east, north of the boxes that the demo samples in; the planet has the outlines of the Earth's land."""
+OWN_PLACE = (-92.714, 40.741, "2021-06-15")
+"""Lon, lat and date of the anchor that the demo imports: there and then the planet has an aerial image (NAIP)."""
 
 _SQL = (
     "SELECT status, kind, round(lon, 2) AS lon, round(lat, 2) AS lat, CAST(datetime AS DATE) AS date, "
@@ -47,7 +50,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the store and the pictures.")] = Path("geomeld-demo"),
-    tiles: Annotated[int, typer.Option(min=1, max=500, help="How many tiles to build.")] = 9,
+    tiles: Annotated[int, typer.Option(min=2, max=500, help="How many tiles to build.")] = 9,
     keep: Annotated[
         bool, typer.Option("--keep", help="Go on from an earlier demo instead of starting afresh.")
     ] = False,
@@ -88,6 +91,8 @@ def _prepare(out: Path, *, keep: bool) -> None:
         "features": [{"type": "Feature", "properties": {}, "geometry": b} for b in boxes],
     }
     (out / "region.geojson").write_text(json.dumps(region), encoding="utf-8")
+    lon, lat, date = OWN_PLACE
+    (out / "places.csv").write_text(f"lon,lat,date\n{lon},{lat},{date}\n", encoding="utf-8")
 
 
 def _polygon(west: float, south: float, east: float, north: float) -> dict[str, Any]:
@@ -132,13 +137,17 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 
 def _steps(out: Path, tiles: int, url: str) -> int:
-    anchors, plan, store = (str(out / name) for name in ("anchors.parquet", "plan.parquet", "tiles.store"))
-    _run("anchors", "sample", "--n", str(tiles), "--region", str(out / "region.geojson"), "--out", anchors)
-    _run("plan", "--anchors", anchors, "--out", plan, "--url", url)
-    code = _run("build", "--store", store, "--plan", plan, "--url", url, allowed=(OK, PARTIAL))
+    sampled, plan, imported, store = (
+        str(out / name) for name in ("sampled.parquet", "plan.parquet", "imported.parquet", "tiles.store")
+    )
+    _run("anchors", "sample", "--n", str(tiles - 1), "--region", str(out / "region.geojson"), "--out", sampled)
+    _run("plan", "--anchors", sampled, "--out", plan, "--url", url)
+    built = _run("build", "--store", store, "--plan", plan, "--url", url, allowed=(OK, PARTIAL))
+    _run("anchors", "import", str(out / "places.csv"), "--out", imported)
+    added = _run("build", "--store", store, "--anchors", imported, "--url", url, allowed=(OK, PARTIAL))
     _run("query", store, _SQL)
     _run("show", store, "--out", str(out / "pictures"), "--sheet", "--limit", str(tiles))
-    return code
+    return max(built, added)
 
 
 def _run(*args: str, allowed: tuple[int, ...] = (OK,)) -> int:
