@@ -97,12 +97,14 @@ def cover_of(
     fractions = _natural(terrain, climate, slope)
     _wetlands(fractions, terrain, climate, slope)
     suited = (slope < 0.16) * (climate.warmest > 11.0) * smoothstep(1.0, 4.0, climate.mean)
-    share = np.clip(1.55 * terrain.macro.people - 0.18 + 0.5 * (fields.habit - 0.5), 0.0, 0.94)
-    tilled = (fields.rank < share) * suited * (terrain.wet < -25.0) * (fractions[WETLAND] < 0.5)
+    share = np.clip(1.55 * terrain.macro.people - 0.18 + 0.16 * (fields.habit - 0.5), 0.0, 0.94)
+    # Fields lie next to fields: whether one is tilled depends less on itself than on its surroundings.
+    order = 0.3 * fields.rank + 0.7 * (0.5 + 0.5 * np.tanh(0.85 * terrain.region))
+    tilled = (order < share) * suited * (terrain.wet < -25.0) * (fractions[WETLAND] < 0.5)
     crop = tilled * (1.0 - fields.edge)
     _replace(fractions, CROP, crop)
     # Pasture next to fields: trees were cleared there too.
-    pasture = (fields.rank >= share) * (fields.rank < 1.5 * share) * suited * 0.75
+    pasture = (order >= share) * (order < 1.45 * share) * suited * 0.75
     cleared = fractions[TREE] * pasture
     fractions[TREE] -= cleared
     fractions[GRASS] += cleared
@@ -117,14 +119,23 @@ def _wetlands(fractions: Floats, terrain: Terrain, climate: Climate, slope: Floa
     ashore = np.exp(-((np.clip(-terrain.wet, 0.0, 5e3) / 130.0) ** 2)) * smoothstep(0.35, 0.9, climate.moisture)
     plain = smoothstep(1.0, 1.7, macro.marsh + 0.25 * terrain.patch2) * smoothstep(0.2, 0.5, climate.moisture)
     warm = smoothstep(7.0, 12.0, climate.warmest)
-    reeds = _soft(0.6 * terrain.patch2 - 0.9 + 1.5 * ashore + 1.9 * plain, 0.4) * flat * warm
+    wettest = np.maximum(ashore, plain)
+    reeds = _soft(0.5 * terrain.patch2 - 1.6 + 2.0 * wettest, 0.4) * smoothstep(0.15, 0.5, wettest) * flat * warm
     _replace(fractions, WETLAND, reeds)
-    tidal = (macro.coast < 0.14) * np.exp(-((terrain.elevation / 3.0) ** 2)) * smoothstep(-1500.0, -60.0, terrain.wet)
-    mangrove = tidal * smoothstep(19.5, 21.5, climate.mean) * smoothstep(500.0, 1000.0, macro.rain)
-    _replace(fractions, MANGROVE, np.where(terrain.wet < 40.0, _soft(mangrove + 0.2 * terrain.patch1 - 0.5, 0.25), 0.0))
+    if macro.coast.min() < 0.14 and climate.mean.max() > 19.5:
+        _mangroves(fractions, terrain, climate)
+    if terrain.wet.max() < -90.0:
+        return
     bank = np.exp(-((terrain.wet / 18.0) ** 2)) * (1.0 - 0.6 * smoothstep(0.4, 1.2, climate.moisture))
     under = smoothstep(-5.0, 25.0, terrain.wet)
     _replace(fractions, BARE, np.maximum(0.8 * bank, under) * (1.0 - 0.7 * fractions[MANGROVE]))
+
+
+def _mangroves(fractions: Floats, terrain: Terrain, climate: Climate) -> None:
+    macro = terrain.macro
+    tidal = (macro.coast < 0.14) * np.exp(-((terrain.elevation / 3.0) ** 2)) * smoothstep(-1500.0, -60.0, terrain.wet)
+    mangrove = tidal * smoothstep(19.5, 21.5, climate.mean) * smoothstep(500.0, 1000.0, macro.rain)
+    _replace(fractions, MANGROVE, np.where(terrain.wet < 40.0, _soft(mangrove + 0.2 * terrain.patch1 - 0.5, 0.25), 0.0))
 
 
 def tree_height(fractions: Floats, terrain: Terrain, climate: Climate, grain: Floats) -> Floats:

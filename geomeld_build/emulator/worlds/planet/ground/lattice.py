@@ -7,7 +7,7 @@ multiples of the pixel index and a block always has one shape, so a pixel's valu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,12 +36,14 @@ class LatticeSpec:
     """Pixels between meso nodes (about 100 m)."""
     fine: int
     """Pixels between fine nodes (20-30 m)."""
+    group: int = 1
+    """Blocks along one side of a group, whose macro and meso nodes are evaluated together."""
 
 
-UTM_LATTICE = LatticeSpec(size=60, macro=60, meso=10, fine=2)
+UTM_LATTICE = LatticeSpec(size=60, macro=60, meso=10, fine=2, group=4)
 """10 m pixels of a UTM zone; 60 px blocks nest the 20 m and 60 m pixels of Sentinel-2."""
 
-ASTER_LATTICE = LatticeSpec(size=60, macro=20, meso=4, fine=1)
+ASTER_LATTICE = LatticeSpec(size=30, macro=30, meso=5, fine=1, group=4)
 """1 arc-second pixels."""
 
 
@@ -82,12 +84,27 @@ def refine(field: Floats, size: int, source: int, target: int) -> Floats:
 class Block:
     """One aligned block of a grid."""
 
+    grid: Hashable
+    """Name of the grid."""
     spec: LatticeSpec
     place: Callable[[Floats, Floats], tuple[Floats, Floats]]
     """Pixel corner coordinates (column, row) to lon/lat degrees."""
     row: int
     """Index of the block: its first pixel row is ``row * size``."""
     column: int
+
+    def group(self) -> Block:
+        """The group of blocks to which this one belongs, as one large block."""
+        spec, side = self.spec, self.spec.group
+        whole = LatticeSpec(spec.size * side, spec.macro, spec.meso, spec.fine)
+        return Block(self.grid, whole, self.place, self.row // side, self.column // side)
+
+    def meso_in_group(self) -> tuple[slice, slice]:
+        """Where the meso nodes of this block, padding included, lie among those of its group."""
+        step = self.spec.size // self.spec.meso
+        count = step + 2 * _PAD + 1
+        row, column = self.row % self.spec.group * step, self.column % self.spec.group * step
+        return slice(row, row + count), slice(column, column + count)
 
     def lonlat(self, spacing: int) -> tuple[Floats, Floats]:
         """Lon/lat ``(node, node)`` of the nodes ``spacing`` pixels apart, padding included."""

@@ -147,7 +147,7 @@ class MacroModel:
 def _climate(n: dict[str, Floats], lat: Floats, inland: Floats, rain_factor: Floats, base: Floats) -> dict[str, Floats]:
     """Temperature and rain from latitude, distance to the sea and height. Degrees C and mm a year."""
     from_equator = np.abs(lat)
-    sea_warmth = 27.0 - 0.0051 * from_equator**2.1 + 1.3 * n["warmth"]
+    sea_warmth = 27.0 - 0.0048 * from_equator**2.1 + 1.3 * n["warmth"]
     swing = np.clip(0.33 * from_equator * (0.42 + 0.85 * inland), 1.0, 34.0)
     here = sea_warmth - LAPSE_K_PER_M * np.clip(base, 0.0, None)
     belts = 2200.0 * np.exp(-((lat / 12.0) ** 2)) + 850.0 * np.exp(-(((from_equator - 50.0) / 15.0) ** 2)) + 170.0
@@ -175,4 +175,5 @@ def _people(noise: Floats, climate: dict[str, Floats], amplitude: Floats, base: 
     flat = 1.0 - 0.85 * smoothstep(70.0, 280.0, amplitude)
     # A little irrigation in deserts: what the noise puts there, scaled down.
     suited = warm * flat * (0.12 + 0.88 * water) * (1.0 - 0.75 * jungle)
-    return np.clip(suited * (0.55 + 0.38 * noise), 0.0, 1.0) * (base > 1.0)
+    people = np.clip(suited * (0.55 + 0.38 * noise), 0.0, 1.0) * (base > 1.0)
+    return np.where(people < 0.006, 0.0, people)

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EARTH_RADIUS_KM", "Floats", "Ints", "Octaves", "cell_hash", "cell_normal", "key_of", "unit_of", "unit_xyz"]
+__all__ = [
+    "EARTH_RADIUS_KM",
+    "Floats",
+    "Ints",
+    "Octaves",
+    "cell_draws",
+    "cell_hash",
+    "cell_normal",
+    "key_of",
+    "unit_of",
+    "unit_xyz",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,22 +67,29 @@ def _mix(bits: _Bits) -> _Bits:
     return bits ^ (bits >> np.uint64(31))
 
 
+def _cell_bits(key: int, coordinates: tuple[NDArray[Any], ...]) -> _Bits:
+    total = np.full(1, key & _MASK, dtype=np.uint64)
+    for prime, axis in zip(_PRIMES, coordinates, strict=False):
+        total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
+    return _mix(total)
+
+
 def cell_hash(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Numbers in [0, 1) keyed by integer coordinates (arrays that broadcast against each other)."""
-    total = np.uint64(key & _MASK) + np.zeros(1, dtype=np.uint64)
-    for prime, axis in zip(_PRIMES, coordinates, strict=False):
-        total = total + np.asarray(axis).astype(np.int64).view(np.uint64) * np.uint64(prime)
-    return (_mix(total) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (_cell_bits(key, coordinates) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def cell_draws(key: int, *coordinates: NDArray[Any]) -> Floats:
+    """Four numbers in [0, 1) of 16 bits each, ``(4, ...)``: cheaper than four hashes."""
+    bits = np.ascontiguousarray(_cell_bits(key, coordinates))
+    parts = bits.view(np.uint16).reshape((*bits.shape, 4))
+    return np.moveaxis(parts, -1, 0) * (1.0 / 65536.0)
 
 
 def cell_normal(key: int, *coordinates: NDArray[Any]) -> Floats:
     """About standard normal numbers keyed by integer coordinates: the sum of four 16-bit uniforms of one hash."""
-    total = np.uint64(key & _MASK) + np.zeros(1, dtype=np.uint64)
-    for prime, axis in zip(_PRIMES, coordinates, strict=False):
-        total = total + np.asarray(axis).astype(np.int64).view(np.uint64) * np.uint64(prime)
-    parts = np.ascontiguousarray(_mix(total)).view(np.uint16).reshape((*total.shape, 4))
-    summed = parts[..., 0].astype(np.float64) + parts[..., 1] + parts[..., 2] + parts[..., 3]
-    return (summed * (1.0 / 65536.0) - 2.0) * 1.7320508
+    total: Floats = cell_draws(key, *coordinates).sum(axis=0)
+    return (total - 2.0) * 1.7320508
 
 
 def unit_xyz(lon: Floats, lat: Floats) -> Floats:

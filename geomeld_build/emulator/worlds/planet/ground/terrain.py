@@ -6,11 +6,12 @@ water is flat, but a river need not run downhill along its course.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.frames import cells_of
 from geomeld_build.emulator.worlds.planet.ground.lakes import LAKE_CELL_KM, LakeBook, LakeField
 from geomeld_build.emulator.worlds.planet.ground.lattice import Block, refine
@@ -58,6 +59,8 @@ class Terrain:
     patch1: Floats
     """Noise of 100 m to 7 km, about standard normal."""
     patch2: Floats
+    region: Floats
+    """Noise of 1 to 7 km, about standard normal."""
 
 
 class TerrainModel:
@@ -67,26 +70,30 @@ class TerrainModel:
         self.macro = MacroModel(seed)
         self._meso = NoiseBank(seed, "meso", _MESO)
         self._fine = NoiseBank(seed, "fine", _FINE)
+        # A bank keys octaves by their place: the first channels of two banks of one name are the same.
+        self._fine_heights = NoiseBank(seed, "fine", {"height": _FINE["height"]})
+        self._nodes: BlockCache[Floats] = BlockCache(128)
         self._lakes = LakeBook(seed, self.macro)
 
-    def of(self, block: Block) -> Terrain:
-        """The terrain of one block."""
-        spec = block.spec
-        lon, lat = block.lonlat(spec.macro)
-        stacked = self.macro.at(lon, lat).stack()
-        meso_lon, meso_lat = block.lonlat(spec.meso)
-        meso_xyz = unit_xyz(meso_lon, meso_lat)
-        noise = self._meso.at(meso_xyz)
-        macro_meso = refine(stacked, spec.size, spec.macro, spec.meso)
-        lines = _river_distances(Macro.unstack(macro_meso), noise["meander"], meso_xyz)
-        names = ("height", "warp_x", "warp_y", "patch1", "patch2")
-        carried = np.concatenate((macro_meso, np.stack([meso_lon, meso_lat, *lines, *(noise[n] for n in names)])))
-        pixel = refine(carried, spec.size, spec.meso, 0)
-        fine_xyz = refine(meso_xyz, spec.size, spec.meso, spec.fine)
-        fine = self._fine.at(fine_xyz)
-        detail = refine(np.stack([fine[n] for n in ("height", "patch1", "patch2")]), spec.size, spec.fine, 0)
-        count = macro_meso.shape[0]
-        macro = Macro.unstack(pixel[:count])
+    def of(self, block: Block, heights_only: bool = False) -> Terrain:
+        """The terrain of one block.
+
+        Args:
+            block: which.
+            heights_only: leave out what only plants depend on; heights and water are the same.
+        """
+        spec, bank = block.spec, self._fine_heights if heights_only else self._fine
+        group = block.group()
+        nodes = self._nodes.get((group.grid, group.row, group.column), lambda: self._group(group))
+        nodes = nodes[(slice(None), *block.meso_in_group())]
+        pixel = refine(nodes[3:], spec.size, spec.meso, 0)
+        fine = bank.at(refine(nodes[:3], spec.size, spec.meso, spec.fine))
+        detail = refine(np.stack(list(fine.values())), spec.size, spec.fine, 0)
+        if heights_only:
+            # The patches of plants are left out: nobody looks at them.
+            detail = np.concatenate((detail, np.zeros((2, *detail.shape[1:]))))
+        count = len(fields(Macro))
+        macro = _bounded(Macro.unstack(pixel[:count]))
         lon, lat, line1, line2, height, warp_x, warp_y, patch1, patch2 = pixel[count:]
         frame_lon, frame_lat = _bend(lon, lat, macro, warp_x, warp_y)
         lakes = self._lakes.field(cells_of(frame_lon, frame_lat, LAKE_CELL_KM))
@@ -104,7 +111,33 @@ class TerrainModel:
             frame_lat=frame_lat,
             patch1=patch1 + detail[1] + 0.5 * macro.patch,
             patch2=patch2 + detail[2] - 0.3 * macro.patch,
+            region=1.2 * macro.patch + 0.5 * warp_x,
         )
+
+    def _group(self, group: Block) -> Floats:
+        """Fields ``(field, node, node)`` at the meso nodes of a group: xyz, the macro fields, and those added here."""
+        spec = group.spec
+        stacked = self.macro.at(*group.lonlat(spec.macro)).stack()
+        lon, lat = group.lonlat(spec.meso)
+        xyz = unit_xyz(lon, lat)
+        noise = self._meso.at(xyz)
+        macro = refine(stacked, spec.size, spec.macro, spec.meso)
+        lines = _river_distances(Macro.unstack(macro), noise["meander"], xyz)
+        names = ("height", "warp_x", "warp_y", "patch1", "patch2")
+        return np.concatenate((xyz, macro, np.stack([lon, lat, *lines, *(noise[n] for n in names)])))
+
+
+def _bounded(macro: Macro) -> Macro:
+    """Undo the overshoot of interpolation where a sign or a zero matters."""
+    people = np.where(macro.people < 0.006, 0.0, np.minimum(macro.people, 1.0))
+    return replace(
+        macro,
+        people=people,
+        rain=np.maximum(macro.rain, 1.0),
+        dry_season=np.clip(macro.dry_season, 0.0, 1.0),
+        winter_rain=np.clip(macro.winter_rain, 0.0, 1.0),
+        amplitude=np.maximum(macro.amplitude, 0.0),
+    )
 
 
 def _bend(lon: Floats, lat: Floats, macro: Macro, warp_x: Floats, warp_y: Floats) -> tuple[Floats, Floats]:

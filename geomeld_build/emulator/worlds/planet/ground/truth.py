@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.cover import Climate, climate_of, cover_of, tree_height
 from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, HALO, UTM_LATTICE, Block
 from geomeld_build.emulator.worlds.planet.ground.macro import Macro, smoothstep
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_normal, key_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
-from geomeld_build.emulator.worlds.planet.ground.settlement import parcels, settlement
+from geomeld_build.emulator.worlds.planet.ground.settlement import frames, parcels, settlement
 from geomeld_build.emulator.worlds.planet.ground.terrain import Terrain, TerrainModel
 
-__all__ = ["ASTER_ORIGIN", "BLOCK", "PIXEL_M", "BlockCache", "Ground", "GroundModel", "utm_place"]
+__all__ = ["ASTER_ORIGIN", "BLOCK", "PIXEL_M", "Ground", "GroundModel", "utm_place"]
 
 PIXEL_M = 10.0
 BLOCK = UTM_LATTICE.size
@@ -28,39 +27,7 @@ BLOCK = UTM_LATTICE.size
 ASTER_ORIGIN = (-180.0, 83.0)
 """Upper left corner of the 1 arc-second grid, degrees."""
 
-_T = TypeVar("_T")
 _Small = NDArray[np.float32]
-
-
-class BlockCache(Generic[_T]):
-    """The most recent blocks. Two threads may work out one block twice; they get equal ones."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held: OrderedDict[Hashable, _T] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """The block of this key, made when it is not held."""
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
-        made = make()
-        self.put(key, made)
-        return made
-
-    def peek(self, key: Hashable) -> _T | None:
-        """The block of this key if it is held."""
-        with self._lock:
-            return self._held.get(key)
-
-    def put(self, key: Hashable, made: _T) -> None:
-        """Hold a block."""
-        with self._lock:
-            self._held[key] = made
-            while len(self._held) > self._size:
-                self._held.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,26 +119,28 @@ class GroundModel:
         return self._blocks.get((epsg, row, column), lambda: self._make(epsg, row, column))
 
     def heights(self, row: int, column: int) -> NDArray[np.float32]:
-        """Elevation in m, and 1 where water is, ``(2, y, x)``, of 60 x 60 pixels of the 1 arc-second grid."""
+        """Elevation in m, and 1 where water is, ``(2, y, x)``, of a block of the 1 arc-second grid."""
 
         def make() -> NDArray[np.float32]:
-            terrain = self.terrain.of(Block(ASTER_LATTICE, _aster_place, row, column))
+            terrain = self.terrain.of(Block("aster", ASTER_LATTICE, _aster_place, row, column), heights_only=True)
             both = np.stack((terrain.elevation, (terrain.wet > 0.0).astype(np.float64)))
             return _inner(both).astype(np.float32)
 
         return self._heights.get((row, column), make)
 
     def _make(self, epsg: int, row: int, column: int) -> Ground:
-        block = Block(UTM_LATTICE, utm_place(epsg), row, column)
+        block = Block(epsg, UTM_LATTICE, utm_place(epsg), row, column)
         whole = self.terrain.of(block)
         north = _inner(np.gradient(whole.elevation, axis=0)) / -PIXEL_M
         east = _inner(np.gradient(whole.elevation, axis=1)) / PIXEL_M
         ground = _cropped(whole)
         climate = climate_of(ground)
-        towns = settlement(self.seed, ground.frame_lon, ground.frame_lat, ground.macro.people, ground.patch1)
-        fields = parcels(self.seed, ground.frame_lon, ground.frame_lat, ground.lat)
+        # Cells are the same for towns and fields; working them out is a tenth of a block.
+        cells = frames(ground.frame_lon, ground.frame_lat)
+        towns = settlement(self.seed, cells, ground.macro.people, ground.patch1)
+        plots = parcels(self.seed, cells, ground.lat, ground.macro.people)
         slope = np.hypot(north, east)
-        cover, _ = cover_of(ground, climate, slope, towns, fields)
+        cover, _ = cover_of(ground, climate, slope, towns, plots)
         columns, rows = (_inner(axis) for axis in block.pixels())
         grain = cell_normal(key_of(self.seed, "grain", epsg), rows, columns)
         small = {
@@ -190,8 +159,8 @@ class GroundModel:
             "dry_season": ground.macro.dry_season,
             "needles": _needles(ground, climate),
             "height": tree_height(cover, ground, climate, grain) * (ground.wet < 5.0),
-            "crop_kind": fields.kind,
-            "crop_phase": fields.phase,
+            "crop_kind": plots.kind,
+            "crop_phase": plots.phase,
             "soil": ground.macro.soil,
             "texture": ground.patch1,
             "grain": grain,
@@ -202,11 +171,9 @@ class GroundModel:
 
 
 def _cropped(terrain: Terrain) -> Terrain:
-    arrays = {
-        name: _inner(getattr(terrain, name))
-        for name in ("lon", "lat", "elevation", "wet", "margin", "sea", "frame_lon", "frame_lat", "patch1", "patch2")
-    }
-    return Terrain(macro=Macro.unstack(_inner(terrain.macro.stack())), **arrays)
+    arrays = {item.name: _inner(getattr(terrain, item.name)) for item in fields(Terrain) if item.name != "macro"}
+    macro = {item.name: _inner(getattr(terrain.macro, item.name)) for item in fields(Macro)}
+    return Terrain(macro=Macro(**macro), **arrays)
 
 
 def _needles(ground: Terrain, climate: Climate) -> Floats:

@@ -26,6 +26,8 @@ _CLOUDY = 0.16
 _WEIGHTS = np.array(list(_ALL.values()))
 _MARGIN = 1.3
 """The narrow octaves hardly ever add more than this."""
+_WITHIN_A_BLOCK = 0.3
+"""The wide octaves hardly change more than this over the length of a shadow."""
 
 _Small = NDArray[np.float32]
 
@@ -98,6 +100,13 @@ class CloudSky:
         self._octaves = _octaves(seed, datatake, tuple(_ALL))
         self._year = year_angle(time_ms)
         self.height_km = 1.1 + 3.0 * unit_of(seed, datatake, "height")
+
+    def clear(self, lon: float, lat: float, climate: tuple[Floats, Floats, Floats]) -> bool:
+        """Whether no cloud can lie within some kilometres of a point."""
+        xyz = unit_xyz(np.array([lon]), np.array([lat]))
+        wide = Octaves(self._octaves.matrices[:2], self._octaves.shifts[:2], self._octaves.keys[:2]).at(xyz)
+        coarse = float((wide[:, 0] * _WEIGHTS[:2]).sum())
+        return coarse + float(cloud_bias(*climate, lat, self._year)) < -_MARGIN - _WITHIN_A_BLOCK
 
     def field(self, lon: Floats, lat: Floats, rain: Floats, dry_season: Floats, winter_rain: Floats) -> Floats | None:
         """The cloud field at points (arrays of one shape), None where the sky is clear throughout."""

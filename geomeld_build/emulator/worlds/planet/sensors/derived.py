@@ -187,7 +187,8 @@ class DynamicWorld(_FromScenes):
             # Errors come in patches of a few pixels, and differ from scene to scene.
             key = key_of("dynamic world", scene.datatake, epsg)
             kinds = np.arange(len(PROBABILITIES))[:, None, None]
-            draw = cell_hash(key, kinds, rows // 3, columns // 3) - 0.5
+            coarse = cell_hash(key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
+            draw = np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2) - 0.5
             logits = 7.0 * shares + 0.9 * np.float32(1) * draw
             soft = np.exp(logits - logits.max(axis=0))
             soft /= soft.sum(axis=0)

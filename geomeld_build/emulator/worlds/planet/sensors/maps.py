@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import shapely
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.cover import BUILT, CLASSES, SHRUB, SNOW
 from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, Block, LatticeSpec, refine
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, cell_normal, key_of
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_draws, cell_hash, cell_normal, key_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.truth import ASTER_ORIGIN, BLOCK, PIXEL_M, Ground, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
@@ -43,10 +45,11 @@ class MapGrid:
         """Pixel corners to degrees."""
         return columns / self.per_degree - 180.0, self.north - rows / self.per_degree
 
+    @lru_cache(maxsize=512)  # noqa: B019 - grids are constants
     def ground_pixels(self, row: int, column: int) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
         """For the pixels of a block: the UTM zone, and rows and columns of its 10 m pixels."""
         side, step = self.side, self.side // 2
-        lon, lat = Block(LatticeSpec(side, side, step, step), self.lonlat, row, column).lonlat(step)
+        lon, lat = Block(self, LatticeSpec(side, side, step, step), self.lonlat, row, column).lonlat(step)
         middle_lon, middle_lat = self.lonlat(np.array((column + 0.5) * side), np.array((row + 0.5) * side))
         # Zones of 6 degrees and the equator are block borders of all our grids.
         zone = int((float(middle_lon) + 180.0) // 6.0) % 60 + 1
@@ -54,19 +57,6 @@ class MapGrid:
         placed = np.stack(Utm(epsg).forward(lon, lat))
         x, y = refine(placed, side, step, 0)[:, 1:-1, 1:-1]
         return epsg, np.floor(-y / PIXEL_M).astype(np.int64), np.floor(x / PIXEL_M).astype(np.int64)
-
-
-def _sample(ground: GroundModel, grid: MapGrid, row: int, column: int, picture: Picture) -> NDArray[Any]:
-    """One block of a map: the picture of the ground at the 10 m pixels in which the map's pixel centres lie."""
-    epsg, rows, columns = grid.ground_pixels(row, column)
-
-    def block(i: int, j: int) -> NDArray[Any]:
-        steps = np.arange(BLOCK)
-        return picture(ground.block(epsg, i, j), (i * BLOCK + steps)[:, None], (j * BLOCK + steps)[None, :])
-
-    top, left = int(rows.min()), int(columns.min())
-    window = assemble(block, top, int(rows.max()) + 1, left, int(columns.max()) + 1)
-    return window[..., rows - top, columns - left]
 
 
 class _Map:
@@ -80,18 +70,47 @@ class _Map:
 
     def __init__(self, ground: GroundModel) -> None:
         self.ground = ground
+        self._pictures: BlockCache[NDArray[Any]] = BlockCache(128)
 
     def picture(self, band: str) -> Picture:
         """What a block of ground looks like: ``(2, y, x)``, values and mask."""
         raise NotImplementedError
 
-    def block(self, band: str, row: int, column: int) -> NDArray[Any]:
-        """Values and mask ``(2, y, x)`` of one block of the grid."""
-        return _sample(self.ground, self.grid, row, column, self.picture(band))
+    def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
+        """Values and mask ``(2, y, x)`` of a window of the grid: those of the 10 m pixels at its pixel centres."""
+        side, found = self.grid.side, np.zeros((2, row1 - row0, col1 - col0), dtype=np.int16)
+        for i in range(row0 // side, (row1 - 1) // side + 1):
+            for j in range(col0 // side, (col1 - 1) // side + 1):
+                rows = slice(max(row0, i * side), min(row1, (i + 1) * side))
+                columns = slice(max(col0, j * side), min(col1, (j + 1) * side))
+                inner = (
+                    slice(rows.start - i * side, rows.stop - i * side),
+                    slice(columns.start - j * side, columns.stop - j * side),
+                )
+                target = (slice(rows.start - row0, rows.stop - row0), slice(columns.start - col0, columns.stop - col0))
+                found[(slice(None), *target)] = self._gather(band, i, j, inner)
+        return found
+
+    def _gather(self, band: str, row: int, column: int, inner: tuple[slice, slice]) -> NDArray[Any]:
+        """The part of one block of the grid inside a window."""
+        epsg, all_rows, all_columns = self.grid.ground_pixels(row, column)
+        rows, columns = all_rows[inner], all_columns[inner]
+        picture = self.picture(band)
+
+        def make(i: int, j: int) -> NDArray[Any]:
+            steps = np.arange(BLOCK)
+            return picture(self.ground.block(epsg, i, j), (i * BLOCK + steps)[:, None], (j * BLOCK + steps)[None, :])
+
+        def block(i: int, j: int) -> NDArray[Any]:
+            return self._pictures.get((band, epsg, i, j), lambda: make(i, j))
+
+        top, left = int(rows.min()), int(columns.min())
+        wide = assemble(block, top, int(rows.max()) + 1, left, int(columns.max()) + 1)
+        return wide[..., rows - top, columns - left]
 
     def read(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """A window of a band and its mask."""
-        both = assemble(lambda row, column: self.block(band, row, column), row0, row1, col0, col1, size=self.grid.side)
+        both = self.window(band, row0, row1, col0, col1)
         mask = both[1] > 0
         values = both[0].astype(dict(self.bands)[band])
         values[~mask] = 0
@@ -117,7 +136,7 @@ def _with_mask(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
 class WorldCover(_Map):
     """ESA WorldCover: two versions by different algorithms, so that they differ where nothing changed."""
 
-    grid = MapGrid(12_000, 83, -60, side=30)
+    grid = MapGrid(12_000, 83, -60, side=60)
     bands = (("Map", "uint8"),)
 
     def __init__(self, ground: GroundModel, year: int) -> None:
@@ -143,10 +162,9 @@ class WorldCover(_Map):
             shares[SHRUB] *= 0.85 if self._rough > 0.25 else 0.95
             shares[BUILT] *= 1.15
             kinds = np.arange(len(CLASSES))[:, None, None]
-            coarse = cell_hash(self._key, kinds, rows // 3, columns // 3)
-            fine = cell_hash(self._key + 1, kinds[:4], rows, columns)
-            shares += self._rough * coarse
-            shares[:4] += 0.08 * fine
+            coarse = cell_hash(self._key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
+            shares += self._rough * np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2)
+            shares[:4] += 0.08 * cell_draws(self._key + 1, rows, columns)
             label = np.array(CLASSES)[shares.argmax(axis=0)]
             shore = ground.wet + 7.0 * cell_normal(self._key + 2, rows // 2, columns // 2)
             label = np.where(shore > 0.0, 80, label)
@@ -159,7 +177,7 @@ class WorldCover(_Map):
 class CanopyHeight(_Map):
     """ETH canopy height 2020, or its standard deviation; 255 where there is no estimate."""
 
-    grid = MapGrid(12_000, 83, -60, side=30)
+    grid = MapGrid(12_000, 83, -60, side=60)
     bands = (("b1", "uint8"),)
     version = 1_650_000_000_000_000
 
@@ -194,7 +212,7 @@ class SurfaceWater(_Map):
     """JRC Global Surface Water: how often water stood there; masked where it never did."""
 
     id = "JRC/GSW1_4/GlobalSurfaceWater"
-    grid = MapGrid(4_000, 78, -60, side=10)
+    grid = MapGrid(4_000, 78, -60, side=20)
     bands = (
         ("occurrence", "uint8"),
         ("seasonality", "uint8"),
@@ -236,8 +254,11 @@ class Elevation(_Map):
     version = 1_600_000_000_000_000
     properties: Mapping[str, Any] = {}
 
-    def block(self, band: str, row: int, column: int) -> NDArray[Any]:  # noqa: ARG002 - one band only
-        """Values and mask ``(2, y, x)`` of one block of the grid."""
+    def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:  # noqa: ARG002
+        """Values and mask ``(2, y, x)`` of a window of the grid."""
+        return assemble(self._block, row0, row1, col0, col1, size=self.grid.side)
+
+    def _block(self, row: int, column: int) -> NDArray[Any]:
         truth, water = self.ground.heights(row, column).astype(np.float64)
         key = key_of(self.ground.seed, "gdem")
         steps = np.arange(self.grid.side)

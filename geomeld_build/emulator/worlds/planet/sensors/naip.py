@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint, UnboundedSearch
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.cover import BUILT, TREE
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, zone_of
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, BlockCache, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.outlines import footprint_of
 from geomeld_build.emulator.worlds.planet.sensors.spectra import BANDS, surface_reflectance
 from geomeld_build.emulator.worlds.planet.sensors.sun import year_angle

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, CROP, TREE
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, BlockCache, Ground, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
 from geomeld_build.emulator.worlds.planet.sensors.sentinel1_archive import Sentinel1Archive, Slice, SliceScene

@@ -12,9 +12,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.noise import unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, epsg_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BlockCache, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1, Mission, Pass, Satellite, track
 from geomeld_build.emulator.worlds.planet.sensors.outlines import HalfPlane, footprint_of, half_plane
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2_archive import stamp, stamp_ms

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.lattice import UTM_LATTICE, Block, refine
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.season import Season, season_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, BlockCache, Ground, GroundModel, utm_place
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel, utm_place
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudSky, opacity
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import GRANULE_PIXELS, Granule
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2
@@ -111,12 +112,12 @@ class Sentinel2:
         seen = lit * dim * (1 - cloud) + CLOUD[:, None, None] * (cloud * (0.75 + 0.25 * cloud))
         seen += self._noise(scene, epsg, row, column) * (_RADIOMETRIC + np.float32(0.008) * seen)
         numbers = np.clip(seen * 10_000, 1, 18_000)
-        bands: dict[str, NDArray[Any]] = {}
-        for position, name in enumerate(BANDS):
-            factor = _FACTORS.get(name, 1)
-            band = numbers[position] if factor == 1 else block_mean(numbers[position], factor)
-            bands[name] = np.rint(band).astype(np.uint16)
-        bands["SCL"] = index
+        bands: dict[str, NDArray[Any]] = {"SCL": index}
+        for factor in (1, 2, 6):
+            names = [name for name in BANDS if _FACTORS.get(name, 1) == factor]
+            wanted = numbers[[BANDS.index(name) for name in names]]
+            coarse = np.rint(block_mean(wanted, factor)).astype(np.uint16)
+            bands.update(zip(names, coarse, strict=True))
         return Look(bands, cloud, shadow, season)
 
     def _noise(self, scene: Scene, epsg: int, row: int, column: int) -> _Small:
@@ -136,16 +137,18 @@ class Sentinel2:
         self, scene: Scene, ground: Ground, sun: Sun, epsg: int, row: int, column: int
     ) -> tuple[_Small, _Small]:
         sky = self._skies.get(scene.datatake, lambda: CloudSky(self.ground.seed, scene.datatake, scene.node_ms))
-        middle = BLOCK // 2
-        climate = tuple(
+        middle, blank = BLOCK // 2, np.zeros((BLOCK, BLOCK), dtype=np.float32)
+        rain, dry_season, winter_rain = (
             np.array(array[middle, middle], dtype=np.float64)
             for array in (ground.rain, ground.dry_season, ground.winter_rain)
         )
-        block = Block(UTM_LATTICE, utm_place(epsg), row, column)
+        climate = (rain, dry_season, winter_rain)
+        if sky.clear(ground.lon, ground.lat, climate):
+            return blank, blank
+        block = Block(epsg, UTM_LATTICE, utm_place(epsg), row, column)
         lon, lat = block.lonlat(UTM_LATTICE.meso)
         east, north = sky.shadow_offset_km(sun)
         cosine = max(0.02, float(np.cos(np.radians(ground.lat))))
-        blank = np.zeros((BLOCK, BLOCK), dtype=np.float32)
         found = []
         for dx, dy in ((0.0, 0.0), (east, north)):
             field = sky.field(lon + dx / (111.2 * cosine), lat + dy / 111.2, *climate)

@@ -12,10 +12,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
+from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.macro import Macro
 from geomeld_build.emulator.worlds.planet.ground.noise import unit_of, unit_xyz
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
-from geomeld_build.emulator.worlds.planet.ground.truth import BlockCache, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudPoints, cover_percentages
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import Granule, granule_named, granules_touching
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2, Mission, Satellite, track
