@@ -96,12 +96,18 @@ class _Client:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._current: Endpoint | None = None
+        self._switch: Switch | None = None
         self._in_flight = 0
 
     @contextmanager
     def use(self, where: Endpoint, transport: Transport) -> Iterator[None]:
         with self._lock:
-            if where != self._current:
+            if where != self._current or not self._untouched():
+                if self._in_flight and where == self._current:
+                    raise ConfigError(
+                        f"the ee client was set up by other code of this process while calls to {where} are in "
+                        "flight: let them finish first, or use another process"
+                    )
                 if self._in_flight:
                     raise ConfigError(
                         f"Earth Engine calls to {self._current} are in flight: one process talks to one endpoint at a "
@@ -109,7 +115,7 @@ class _Client:
                     )
                 self._current = None
                 with _translated(where), purpose(transport, "setup"):
-                    _initialise(where)
+                    self._switch = _initialise(where)
                 self._current = where
             self._in_flight += 1
         try:
@@ -118,23 +124,30 @@ class _Client:
             with self._lock:
                 self._in_flight -= 1
 
+    def _untouched(self) -> bool:
+        """Whether the client is still as it was set up here: notebooks, geemap and xee initialise it for themselves."""
+        state = ee.data._get_state()
+        return state.initialized and state.http_transport is self._switch
+
 
 _CLIENT = _Client()
 
 
-def _initialise(where: Endpoint) -> None:
+def _initialise(where: Endpoint) -> Switch:
     ee.Reset()
+    switch = Switch()
     # Three requests: two discovery documents and the list of algorithms. All retries are the transport's.
     ee.data.setMaxRetries(0)
     # Any entry keeps Initialize from downloading the list of deprecated assets, which has no timeout.
     ee.deprecation.deprecated_assets = {"": ee.deprecation.DeprecatedAsset("", None, None, None)}
     login = _login(where)
     try:
-        ee.Initialize(credentials=login, url=where.url, project=where.project, http_transport=Switch())
+        ee.Initialize(credentials=login, url=where.url, project=where.project, http_transport=switch)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The client trusts what it downloads and fails in many ways on anything else.
         raise SourceError(f"{where.url} does not speak the Earth Engine protocol: {error!r}") from error
     _log.debug("Earth Engine client set up for %s, project %s", where.url, where.project)
+    return switch
 
 
 @contextmanager

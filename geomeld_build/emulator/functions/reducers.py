@@ -28,11 +28,25 @@ class Reducer:
     weighted: bool = False
     """Whether partly covered or partly masked inputs count by their share."""
     percentiles: tuple[float, ...] = ()
+    tuple_size: int | None = None
+    """Inputs that ``toList`` groups into one tuple; None = one input, not grouped."""
+    optional: int = 0
+    """How many of the last inputs of ``toList`` may be null."""
+    repeated: Reducer | None = None
+    """The reducer that ``repeat`` copies."""
+    copies: int = 1
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs the reducer takes."""
+        if self.repeated is not None:
+            return self.copies * self.repeated.inputs
+        return self.tuple_size or 1
 
 
-_PLAIN = ("count", "min", "max", "minMax", "first", "last", "product", "toList", "countDistinct", "and", "or")
+_PLAIN = ("count", "min", "max", "minMax", "first", "last", "product", "countDistinct", "and", "or")
 _WEIGHTED = ("mean", "sum", "variance", "stdDev", "median", "mode", "frequencyHistogram")
-_OUTPUTS = {"frequencyHistogram": "histogram", "toList": "list", "countDistinct": "count", "and": "all", "or": "any"}
+_OUTPUTS = {"frequencyHistogram": "histogram", "countDistinct": "count", "and": "all", "or": "any"}
 
 
 def _make(kind: str, weighted: bool, *_: Any) -> Reducer:
@@ -48,7 +62,8 @@ for _name in _WEIGHTED:
 @function("Reducer.unweighted")
 def unweighted(reducer: Reducer) -> Reducer:
     """The same reducer with all weights 1."""
-    return replace(reducer, weighted=False)
+    inner = None if reducer.repeated is None else unweighted(reducer.repeated)
+    return replace(reducer, weighted=False, repeated=inner)
 
 
 @function("Reducer.percentile")
@@ -57,6 +72,22 @@ def percentile(percentiles: list[float], names: list[str] | None, _buckets: Any,
     if names is not None:
         raise EvalError("Argument 'outputNames' is not emulated.")
     return Reducer("percentile", "p", True, tuple(float(value) for value in percentiles))
+
+
+@function("Reducer.toList")
+def to_list(tuple_size: int | None, optional: int) -> Reducer:
+    """Inputs as a list, or as a list of tuples."""
+    if tuple_size is not None and tuple_size < 1:
+        raise EvalError(f"Argument 'tupleSize' must be positive, found {tuple_size}.")
+    return Reducer("toList", "list", tuple_size=tuple_size, optional=int(optional or 0))
+
+
+@function("Reducer.repeat")
+def repeat(reducer: Reducer, count: int) -> Reducer:
+    """Copies of a reducer side by side, each with inputs of its own."""
+    if count < 1:
+        raise EvalError(f"Argument 'count' must be positive, found {count}.")
+    return Reducer("repeat", reducer.output, reducer.weighted, repeated=reducer, copies=count)
 
 
 def _plain(value: Any) -> float | int:
@@ -116,7 +147,13 @@ _EMPTY: dict[str, Any] = {"count": 0, "sum": 0, "countDistinct": 0, "frequencyHi
 
 
 def apply_reducer(reducer: Reducer, values: Array, weights: Array) -> dict[str, Any]:
-    """Outputs by suffix; a reducer with one output uses the empty suffix. Nothing to reduce gives None."""
+    """Outputs by suffix; a reducer with one output uses the empty suffix. Nothing to reduce gives None.
+
+    Raises:
+        EvalError: the reducer takes several inputs.
+    """
+    if reducer.repeated is not None or reducer.tuple_size is not None:
+        raise EvalError(f"Reducer '{reducer.kind}' with several inputs is emulated in reduceColumns only.")
     used = weights if reducer.weighted else np.ones_like(weights)
     data = values.astype(np.float64)
     if reducer.kind == "minMax":

@@ -74,6 +74,7 @@ def _load() -> None:
     from geomeld_build.emulator.functions import (  # noqa: F401  (registers on import)
         bands,
         collections,
+        columns,
         composites,
         dates,
         display,
