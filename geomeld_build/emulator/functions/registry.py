@@ -85,6 +85,7 @@ def _load() -> None:
         lists,
         masks,
         numbers,
+        places,
         reducers,
         regions,
         strings,

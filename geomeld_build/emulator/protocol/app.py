@@ -47,6 +47,8 @@ def endpoint_of(method: str, path: str) -> str:
         return "algorithms"
     if "/thumbnails" in path and "/assets/" not in path:
         return "thumbnails:getPixels" if path.endswith(":getPixels") else "thumbnails"
+    if "/maps" in path and "/assets/" not in path:
+        return "maps:getTile" if "/tiles/" in path else "maps"
     for suffix in _SUFFIXES:
         if path.endswith(suffix):
             return suffix.lstrip(":")
@@ -174,6 +176,8 @@ class Emulator:
             "table:computeFeatures": lambda: service.compute_features(_object(parsed)),
             "thumbnails": lambda: service.create_thumbnail(name.removesuffix("/thumbnails"), _object(parsed)),
             "thumbnails:getPixels": lambda: service.thumbnail_pixels(name),
+            "maps": lambda: service.create_map(name.removesuffix("/maps"), _object(parsed)),
+            "maps:getTile": lambda: service.map_tile(name),
             "getPixels": lambda: service.get_pixels(name, _object(parsed)),
             "listAssets": lambda: service.list_assets(name, query),
             "listFeatures": lambda: service.list_features(name, query),

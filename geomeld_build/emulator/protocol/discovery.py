@@ -50,6 +50,16 @@ def _thumbnails(name: str) -> dict[str, Any]:
     }
 
 
+def _maps() -> dict[str, Any]:
+    create = _method("projects.maps.create", "POST", "v1/{+parent}/maps", "parent", _PROJECT, response="Thumbnail")
+    path, pattern = "v1/{+parent}/tiles/{zoom}/{x}/{y}", r"^projects/[^/]+/maps/[^/]+$"
+    tile = _method("projects.maps.tiles.get", "GET", path, "parent", pattern, response="HttpBody")
+    for name in ("zoom", "x", "y"):
+        tile["parameters"][name] = {"type": "integer", "format": "int32", "location": "path", "required": True}
+        tile["parameterOrder"].append(name)
+    return {"methods": {"create": create}, "resources": {"tiles": {"methods": {"get": tile}}}}
+
+
 def _assets() -> dict[str, Any]:
     return {
         "methods": {
@@ -89,6 +99,7 @@ def discovery_document(root: str) -> dict[str, Any]:
         "image": _compute("image", "computePixels", "HttpBody"),
         "table": _compute("table", "computeFeatures"),
         "thumbnails": _thumbnails("thumbnails"),
+        "maps": _maps(),
     }
     listing = _method("projects.listAssets", "GET", "v1/{+parent}:listAssets", "parent", _PROJECT, **_LIST)
     any_object = {"type": "object", "additionalProperties": {"type": "any"}}

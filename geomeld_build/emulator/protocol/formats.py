@@ -55,14 +55,14 @@ def _geotiff(rendered: Rendered) -> bytes:
     return _geotiff_of(rendered, list(range(len(rendered.names))))
 
 
-def _zipped(rendered: Rendered, *, per_band: bool) -> bytes:
+def _zipped(rendered: Rendered, prefix: str, *, per_band: bool) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         if per_band:
             for index, name in enumerate(rendered.names):
-                archive.writestr(f"download.{name}.tif", _geotiff_of(rendered, [index]))
+                archive.writestr(f"{prefix}.{name}.tif", _geotiff_of(rendered, [index]))
         else:
-            archive.writestr("download.tif", _geotiff(rendered))
+            archive.writestr(f"{prefix}.tif", _geotiff(rendered))
     return out.getvalue()
 
 
@@ -103,22 +103,33 @@ def _auto(rendered: Rendered) -> tuple[bytes, str]:
 _FORMATS: dict[str, tuple[Callable[[Rendered], bytes], str]] = {
     "NPY": (_npy, "application/octet-stream"),
     "GEO_TIFF": (_geotiff, "image/tiff"),
-    "ZIPPED_GEO_TIFF": (lambda rendered: _zipped(rendered, per_band=False), "application/zip"),
-    "ZIPPED_GEO_TIFF_PER_BAND": (lambda rendered: _zipped(rendered, per_band=True), "application/zip"),
     "PNG": (_png, "image/png"),
     "JPEG": (_jpeg, "image/jpeg"),
 }
 
 
-def encode_pixels(rendered: Rendered, file_format: str) -> tuple[bytes, str]:
+_ZIPPED = {"ZIPPED_GEO_TIFF": False, "ZIPPED_GEO_TIFF_PER_BAND": True}
+"""Whether each band has its own file."""
+
+
+def encode_pixels(rendered: Rendered, file_format: str, prefix: str = "download") -> tuple[bytes, str]:
     """The file and its media type.
+
+    Args:
+        rendered: the bands.
+        file_format: name of the service's format.
+        prefix: how names of files inside an archive begin.
 
     Raises:
         ServiceError: unknown format, or bands that the format cannot hold.
     """
     if file_format in ("AUTO_JPEG_PNG", "", "IMAGE_FILE_FORMAT_UNSPECIFIED"):
         return _auto(rendered)
+    if file_format in _ZIPPED:
+        return _zipped(rendered, prefix, per_band=_ZIPPED[file_format]), "application/zip"
     found = _FORMATS.get(file_format)
     if found is None:
-        raise ServiceError(f"File format '{file_format}' is not emulated. Expected one of {sorted(_FORMATS)}.")
+        raise ServiceError(
+            f"File format '{file_format}' is not emulated. Expected one of {sorted([*_FORMATS, *_ZIPPED])}."
+        )
     return found[0](rendered), found[1]

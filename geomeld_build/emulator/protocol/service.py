@@ -17,9 +17,10 @@ from geomeld_build.emulator.errors import ServiceError
 from geomeld_build.emulator.functions.coerce import type_name
 from geomeld_build.emulator.functions.display import default_grid, visualize_options
 from geomeld_build.emulator.graph import evaluate
-from geomeld_build.emulator.images import Image
+from geomeld_build.emulator.images import Band, Image
 from geomeld_build.emulator.protocol.formats import encode_pixels
 from geomeld_build.emulator.protocol.listing import get_asset, list_assets
+from geomeld_build.emulator.protocol.maps import tile_grid
 from geomeld_build.emulator.protocol.pixels import check_limits, parse_grid, render_bands, requested_bands
 from geomeld_build.emulator.session import Session, asset_id
 from geomeld_build.emulator.settings import EmulatorSettings
@@ -90,10 +91,7 @@ class Service:
     def _pixels(self, session: Session, image: Any, body: Mapping[str, Any]) -> Answer:
         if not isinstance(image, Image):
             raise ServiceError(f"Invalid argument: the expression must be an Image, found {type_name(image)}.")
-        options = body.get("visualizationOptions")
-        if options:
-            image = visualize_options(image, options)
-        bands = requested_bands(image, body.get("bandIds"))
+        bands = _shown(image, body)
         grid = parse_grid(body.get("grid"), bands)
         check_limits(grid, bands, self._settings.limits)
         rendered = render_bands(session.render, bands, grid)
@@ -102,9 +100,16 @@ class Service:
 
     def create_thumbnail(self, project: str, body: Mapping[str, Any]) -> Answer:
         """``thumbnails``: keeps the request under a name."""
+        return self._keep(f"{project}/thumbnails", body)
+
+    def create_map(self, project: str, body: Mapping[str, Any]) -> Answer:
+        """``maps``: keeps the request under a name."""
+        return self._keep(f"{project}/maps", body)
+
+    def _keep(self, parent: str, body: Mapping[str, Any]) -> Answer:
         _expression(body)
         digest = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
-        name = f"{project}/thumbnails/{digest}"
+        name = f"{parent}/{digest}"
         with self._lock:
             self._thumbnails[name] = body
             self._thumbnails.move_to_end(name)
@@ -118,25 +123,39 @@ class Service:
         Raises:
             ServiceError: 404, unknown name.
         """
-        with self._lock:
-            body = self._thumbnails.get(name)
-        if body is None:
-            raise ServiceError(f"Thumbnail '{name}' not found.", 404)
+        body = self._kept("Thumbnail", name)
         session = self._session()
         image = evaluate(_expression(body), session)
         if not isinstance(image, Image):
             raise ServiceError(f"Invalid argument: the expression must be an Image, found {type_name(image)}.")
-        names = body.get("bandIds") or None
         file_format = str(body.get("fileFormat") or "AUTO_JPEG_PNG")
         picture = file_format in ("PNG", "JPEG", "AUTO_JPEG_PNG")
-        if body.get("visualizationOptions"):
-            image = visualize_options(image, body["visualizationOptions"])
-        bands = requested_bands(image, names)
+        bands = _shown(image, body)
         grid = default_grid(image.footprint, bands[0], most=512 if picture else None)
         check_limits(grid, bands, self._settings.limits)
         rendered = render_bands(session.render, bands, grid)
-        data, media_type = encode_pixels(rendered, file_format)
+        data, media_type = encode_pixels(rendered, file_format, str(body.get("filenamePrefix") or "download"))
         return Answer(data, media_type, grid.width * grid.height * len(bands), session.render.native_pixels)
+
+    def map_tile(self, path: str) -> Answer:
+        """One tile of a map, at ``{map}/tiles/{zoom}/{x}/{y}``.
+
+        Raises:
+            ServiceError: 404, unknown map; 400, no such tile.
+        """
+        name, _, tile = path.partition("/tiles/")
+        body, grid = self._kept("Map", name), tile_grid(tile)
+        shape = {"dimensions": {"width": grid.width, "height": grid.height}, "crsCode": grid.crs}
+        keys = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
+        affine = dict(zip(keys, grid.transform, strict=True))
+        return self.compute_pixels({**body, "grid": {**shape, "affineTransform": affine}})
+
+    def _kept(self, kind: str, name: str) -> Mapping[str, Any]:
+        with self._lock:
+            body = self._thumbnails.get(name)
+        if body is None:
+            raise ServiceError(f"{kind} '{name}' not found.", 404)
+        return body
 
     def compute_features(self, body: Mapping[str, Any]) -> Answer:
         """``table:computeFeatures``, one page."""
@@ -173,6 +192,13 @@ class Service:
     def get_asset(self, name: str) -> Answer:
         """One asset."""
         return _json(get_asset(self._session(), name))
+
+
+def _shown(image: Image, body: Mapping[str, Any]) -> list[Band]:
+    """The bands of ``bandIds``, or all, as ``visualizationOptions`` colour them."""
+    bands = requested_bands(image, body.get("bandIds"))
+    options = body.get("visualizationOptions")
+    return list(visualize_options(image.with_bands(bands), options).bands) if options else bands
 
 
 def _expression(body: Mapping[str, Any]) -> Mapping[str, Any]:
