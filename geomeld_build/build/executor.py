@@ -119,7 +119,7 @@ def _client(dask: DaskConfig) -> Iterator[Client]:
             yield client
         return
     cluster = LocalCluster(
-        n_workers=dask.n_workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", silence_logs=30
+        n_workers=dask.n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=30
     )
     with cluster, Client(cluster) as client:
         yield client

@@ -16,7 +16,7 @@ import pytest
 from geomeld_build.store import open_store
 from tests.pipeline.prefect_stack import COMPOSE, Stack, answers, free_port, listens, wait_until
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 REGION = "75.0,30.2,75.4,30.5"
 CONTROL = ["python", "-m", "flows.control"]

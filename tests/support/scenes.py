@@ -143,5 +143,3 @@ class CatalogSource:
     def counters(self) -> Counters:
         """Nothing is spent."""
         return Counters()
-
-
