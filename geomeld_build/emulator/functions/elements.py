@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001 - argument lists are those of the service's signatures
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,12 +128,30 @@ def set_geometry(feature: Any, geometry: Geometry | None) -> Feature:
     return Feature(geometry, feature.properties, feature.id)
 
 
+def _matching(properties: Mapping[str, Any], selector: str) -> list[str]:
+    if selector in properties:
+        return [selector]
+    try:
+        pattern = re.compile(selector)
+    except re.error as exc:
+        raise EvalError(f"Property pattern '{selector}' is not a regular expression: {exc}.") from exc
+    return [name for name in properties if pattern.fullmatch(name)]
+
+
 @function("Feature.select")
 def select(feature: Any, names: list[str], renamed: list[str] | None, retain: bool) -> Any:
-    """Chosen properties."""
-    kept = [name for name in names if name in feature.properties]
-    targets = dict(zip(names, renamed or names, strict=True))
-    properties = {targets[name]: feature.properties[name] for name in kept}
+    """Properties chosen by name or by a pattern that matches the whole name."""
+    found = [_matching(feature.properties, selector) for selector in names]
+    if renamed is None:
+        pairs = [(name, name) for matches in found for name in matches]
+    elif len(renamed) == len(names) and all(len(matches) <= 1 for matches in found):
+        pairs = [(matches[0], new) for matches, new in zip(found, renamed, strict=True) if matches]
+    else:
+        chosen = [name for matches in found for name in matches]
+        if len(renamed) != len(chosen):
+            raise EvalError(f"Expected one new name for each of {len(chosen)} properties, found {len(renamed)}.")
+        pairs = list(zip(chosen, renamed, strict=True))
+    properties = {new: feature.properties[name] for name, new in pairs}
     return Feature(feature.geometry if retain else None, properties, feature.id)
 
 
