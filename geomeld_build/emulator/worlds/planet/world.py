@@ -117,8 +117,9 @@ class PlanetWorld:
         found["cover"] = np.empty((11, *lon.shape), np.float32)
         for at in np.ndindex(lon.shape):
             epsg = epsg_of(float(lon[at]), float(lat[at]))
-            x, y = Utm(epsg).forward(lon[at], lat[at])
-            row, column = int(np.floor(-float(y) / PIXEL_M)), int(np.floor(float(x) / PIXEL_M))
+            utm = Utm(epsg)
+            x, y = utm.forward(lon[at], lat[at])
+            row, column = int(np.floor((utm.false_northing - float(y)) / PIXEL_M)), int(np.floor(float(x) / PIXEL_M))
             ground = self._ground.block(epsg, row // BLOCK, column // BLOCK)
             i, j = row % BLOCK, column % BLOCK
             for name in _TRUTH:

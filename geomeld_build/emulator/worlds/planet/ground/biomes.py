@@ -46,7 +46,7 @@ def biome_of(macro: Macro, lat: NDArray[np.float64]) -> NDArray[np.uint8]:
         (warmest < 9.5, 11),
         ((mean > 20.5) & (macro.coast < 0.035) & (macro.rain > 900.0) & (macro.amplitude < 60.0), 14),
         ((macro.marsh > 1.35) & (macro.amplitude < 45.0) & (mean > 8.0) & (moisture > 0.22), 9),
-        ((mean < 2.5) & (moisture > 0.35), 6),
+        ((mean < 2.5) & (moisture > 0.35) & (np.abs(lat) > 42.0), 6),
         (moisture < 0.21, 13),
         (tropical & (macro.conifer > 0.9) & (height > 700.0) & (macro.rain > 700.0), 3),
         (tropical & (macro.rain > 1550.0), 1),

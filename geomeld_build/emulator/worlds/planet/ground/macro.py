@@ -148,7 +148,7 @@ def _climate(n: dict[str, Floats], lat: Floats, inland: Floats, rain_factor: Flo
     """Temperature and rain from latitude, distance to the sea and height. Degrees C and mm a year."""
     from_equator = np.abs(lat)
     sea_warmth = 27.0 - 0.0048 * from_equator**2.1 + 1.3 * n["warmth"]
-    swing = np.clip(0.33 * from_equator * (0.42 + 0.85 * inland), 1.0, 34.0)
+    swing = np.clip(0.28 * from_equator * (0.38 + 0.9 * inland), 1.0, 34.0)
     here = sea_warmth - LAPSE_K_PER_M * np.clip(base, 0.0, None)
     belts = 2200.0 * np.exp(-((lat / 12.0) ** 2)) + 850.0 * np.exp(-(((from_equator - 50.0) / 15.0) ** 2)) + 170.0
     rain = belts * np.exp(rain_factor + 0.42 * n["rain"]) * (1.15 - 0.45 * inland)
@@ -171,7 +171,7 @@ def _people(noise: Floats, climate: dict[str, Floats], amplitude: Floats, base: 
     here, rain = climate["here"], climate["rain"]
     water = smoothstep(0.12, 0.45, rain / (300.0 + 45.0 * np.clip(here, 0.0, None)))
     warm = smoothstep(1.0, 8.0, here)
-    jungle = smoothstep(1900.0, 2800.0, rain) * smoothstep(20.0, 24.0, here)
+    jungle = smoothstep(1400.0, 2200.0, rain) * smoothstep(20.0, 24.0, here)
     flat = 1.0 - 0.85 * smoothstep(70.0, 280.0, amplitude)
     # A little irrigation in deserts: what the noise puts there, scaled down.
     suited = warm * flat * (0.12 + 0.88 * water) * (1.0 - 0.75 * jungle)

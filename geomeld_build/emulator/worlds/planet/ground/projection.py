@@ -72,7 +72,8 @@ class Utm:
         return (self.epsg % 100) * 6.0 - 183.0
 
     @property
-    def _false_northing(self) -> float:
+    def false_northing(self) -> float:
+        """Northing of the equator, m."""
         return 0.0 if self.epsg < 32700 else 10_000_000.0
 
     def forward(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
@@ -86,12 +87,12 @@ class Utm:
         for order, alpha in enumerate(_ALPHA, start=1):
             x += alpha * np.cos(2 * order * xi) * np.sinh(2 * order * eta)
             y += alpha * np.sin(2 * order * xi) * np.cosh(2 * order * eta)
-        return 500_000.0 + _RADIUS * x, self._false_northing + _RADIUS * y
+        return 500_000.0 + _RADIUS * x, self.false_northing + _RADIUS * y
 
     def inverse(self, easting: Floats, northing: Floats) -> tuple[Floats, Floats]:
         """Metres to lon/lat degrees; longitudes stay continuous within the zone and may pass 180."""
         eta = (np.asarray(easting, dtype=np.float64) - 500_000.0) / _RADIUS
-        xi = (np.asarray(northing, dtype=np.float64) - self._false_northing) / _RADIUS
+        xi = (np.asarray(northing, dtype=np.float64) - self.false_northing) / _RADIUS
         x, y = eta.copy(), xi.copy()
         for order, beta in enumerate(_BETA, start=1):
             x -= beta * np.cos(2 * order * xi) * np.sinh(2 * order * eta)

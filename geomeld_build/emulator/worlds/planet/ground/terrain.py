@@ -97,6 +97,8 @@ class TerrainModel:
         lon, lat, line1, line2, height, warp_x, warp_y, patch1, patch2 = pixel[count:]
         frame_lon, frame_lat = _bend(lon, lat, macro, warp_x, warp_y)
         lakes = self._lakes.field(cells_of(frame_lon, frame_lat, LAKE_CELL_KM))
+        ragged = 1.0 + 0.11 * np.clip(warp_x + patch1, -2.5, 2.5)
+        lakes = replace(lakes, distance=lakes.distance * ragged)
         rolling = macro.hills + height + detail[0]
         elevation, wet, margin, sea = _relief(macro, rolling, line1, line2, lakes)
         return Terrain(

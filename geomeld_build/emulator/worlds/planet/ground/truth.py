@@ -92,7 +92,7 @@ def utm_place(epsg: int) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
     utm = Utm(epsg)
 
     def place(columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        return utm.inverse(columns * PIXEL_M, -rows * PIXEL_M)
+        return utm.inverse(columns * PIXEL_M, utm.false_northing - rows * PIXEL_M)
 
     return place
 
@@ -105,7 +105,8 @@ class GroundModel:
     """The ground of one planet.
 
     Blocks are addressed by the UTM zone (EPSG code) and by block indices: the pixel in row r and column c covers
-    northings -10 (r + 1) to -10 r and eastings 10 c to 10 (c + 1).
+    10 r to 10 (r + 1) metres south of the equator and eastings 10 c to 10 (c + 1). Counting from the equator, and not
+    from the false northing, is what makes the 60 m pixels of real southern granules nest in blocks.
     """
 
     def __init__(self, seed: int, remembered: int = 400) -> None:

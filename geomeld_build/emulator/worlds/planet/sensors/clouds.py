@@ -16,7 +16,7 @@ from geomeld_build.emulator.worlds.planet.sensors.sun import Sun, year_angle
 __all__ = ["CloudPoints", "CloudSky", "cloud_bias", "cover_percentages", "opacity"]
 
 _WIDE = {480.0: 0.95, 170.0: 0.6}
-_NARROW = {45.0: 0.36, 13.0: 0.3, 4.4: 0.26, 1.5: 0.2, 0.5: 0.11}
+_NARROW = {45.0: 0.36, 14.0: 0.3, 6.1: 0.22, 2.7: 0.2, 1.2: 0.17, 0.55: 0.12}
 _ALL = {**_WIDE, **_NARROW}
 _NARROW_DEVIATION = math.sqrt(sum(weight**2 for weight in _NARROW.values()))
 _SOFT = 0.45

@@ -88,8 +88,10 @@ class Ecoregions:
                 if biome != SEA:
                     self._add(groups, biome, float(lats[row]), -180.0 + first * _STEP, -180.0 + last * _STEP)
         records: list[FeatureRecord] = []
+        names = _names(sorted({(part, band, realm) for realm, _, part, band in groups}))
         for number, (key, boxes) in enumerate(sorted(groups.items())):
-            records.append(_record(number, key, shapely.union_all(boxes), len(records)))
+            realm, _, part, band = key
+            records.append(_record(number, key, names[part, band, realm], shapely.union_all(boxes)))
         return records
 
     def _add(
@@ -112,8 +114,8 @@ class Ecoregions:
             edge = end
 
 
-def _record(number: int, key: tuple[str, int, int, int], shape: shapely.Geometry, known: int) -> FeatureRecord:
-    realm, biome, part, band = key
+def _record(number: int, key: tuple[str, int, int, int], name: str, shape: shapely.Geometry) -> FeatureRecord:
+    realm, biome, _, _ = key
     if biome == ROCK_AND_ICE:
         # As in the real table: no realm, no biome name, and the number of tundra.
         properties: dict[str, Any] = {"ECO_ID": 0.0, "ECO_NAME": "Rock and Ice", "BIOME_NUM": 11.0, "BIOME_NAME": "N/A"}
@@ -121,22 +123,29 @@ def _record(number: int, key: tuple[str, int, int, int], shape: shapely.Geometry
     else:
         properties = {
             "ECO_ID": float(number + 1),
-            "ECO_NAME": f"{_name(part, band, realm)} {_SHORT[biome]}",
+            "ECO_NAME": f"{name} {_SHORT[biome]}",
             "BIOME_NUM": float(biome),
             "BIOME_NAME": BIOME_NAMES[biome],
             "REALM": realm,
         }
-    properties |= {"OBJECTID": float(known + 1), "SHAPE_AREA": float(shape.area), "SHAPE_LENG": float(shape.length)}
-    return FeatureRecord(id=f"{known:020x}", geometry=shape, properties=properties)
+    properties |= {"OBJECTID": float(number + 1), "SHAPE_AREA": float(shape.area), "SHAPE_LENG": float(shape.length)}
+    return FeatureRecord(id=f"{number:020x}", geometry=shape, properties=properties)
 
 
-_FIRST = ("Ar", "Bel", "Cor", "Dun", "El", "Far", "Gal", "Hor", "Il", "Jar", "Kel", "Lor", "Mor", "Nar", "Or", "Per")
-_SECOND = ("a", "e", "i", "o", "an", "en", "in", "on")
-_THIRD = ("dor", "ford", "gan", "lun", "mar", "nia", "rath", "sia", "tor", "via")
+_SYLLABLES = (
+    ("Ar", "Bel", "Cor", "Dun", "El", "Far", "Gal", "Hor", "Il", "Jar", "Kel", "Lor", "Mor", "Nar", "Or", "Per"),
+    ("a", "e", "i", "o", "an", "en", "in", "on"),
+    ("dor", "ford", "gan", "lun", "mar", "nia", "rath", "sia", "tor", "via"),
+)
 
 
-def _name(part: int, band: int, realm: str) -> str:
-    """An invented name for a place, the same for all biomes there."""
-    picks = [unit_of("name", part, band, realm, i) for i in range(3)]
-    parts = (_FIRST, _SECOND, _THIRD)
-    return "".join(words[int(pick * len(words))] for words, pick in zip(parts, picks, strict=True))
+def _names(places: list[tuple[int, int, str]]) -> dict[tuple[int, int, str], str]:
+    """An invented name for every place, the same for all biomes there, each used once."""
+    found: dict[tuple[int, int, str], str] = {}
+    for place in places:
+        picks = [unit_of("name", *place, i) for i in range(3)]
+        name = "".join(words[int(pick * len(words))] for words, pick in zip(_SYLLABLES, picks, strict=True))
+        while name in found.values():
+            name += _SYLLABLES[2][int(unit_of(name) * len(_SYLLABLES[2]))]
+        found[place] = name
+    return found

@@ -54,9 +54,14 @@ class MapGrid:
         # Zones of 6 degrees and the equator are block borders of all our grids.
         zone = int((float(middle_lon) + 180.0) // 6.0) % 60 + 1
         epsg = (32600 if middle_lat >= 0.0 else 32700) + zone
-        placed = np.stack(Utm(epsg).forward(lon, lat))
+        utm = Utm(epsg)
+        placed = np.stack(utm.forward(lon, lat))
         x, y = refine(placed, side, step, 0)[:, 1:-1, 1:-1]
-        return epsg, np.floor(-y / PIXEL_M).astype(np.int64), np.floor(x / PIXEL_M).astype(np.int64)
+        return (
+            epsg,
+            np.floor((utm.false_northing - y) / PIXEL_M).astype(np.int64),
+            np.floor(x / PIXEL_M).astype(np.int64),
+        )
 
 
 class _Map:

@@ -32,7 +32,7 @@ class Granule:
     """Such as ``43RCP``."""
     left: float
     top: float
-    """Upper left corner in metres, multiples of 60."""
+    """Upper left corner in metres; multiples of 60 east of the false origin and north of the equator."""
     lon: float
     lat: float
     """Centre."""
@@ -58,7 +58,9 @@ def _granule(epsg: int, column: int, row: int) -> Granule | None:
         row: northing of the square in 100 km.
     """
     zone, utm = epsg % 100, Utm(epsg)
-    left, top = math.floor(column * 1e5 / 60) * 60.0, math.ceil((row + 1) * 1e5 / 60) * 60.0
+    # Multiples of 60 m from the equator: south of it the false northing is none.
+    left = math.floor(column * 1e5 / 60) * 60.0
+    top = math.ceil(((row + 1) * 1e5 - utm.false_northing) / 60) * 60.0 + utm.false_northing
     steps = np.linspace(0.0, _SIDE, 5)
     x, y = np.meshgrid(left + steps, top - steps)
     lon, lat = utm.inverse(x, y)

@@ -13,6 +13,7 @@ from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, CROP, TREE
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
+from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
@@ -64,13 +65,13 @@ class Sentinel1:
         ground = self.ground.block(scene.at.epsg, row, column)
         season = season_of(ground, year_angle(scene.start_ms))
         x = (column * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
-        y = -(row * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
+        y = Utm(scene.at.epsg).false_northing - (row * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
         theta = np.radians(_incidence(scene.at, x[None, :], y[:, None])).astype(np.float32)
         damp = self._damp(scene, ground, season.damp)
         like, cross = _land(ground, season.crop_green, season.snow * (season.warmth > -3), damp)
         terrain = _relief_factor(scene.at, ground, theta)
         like, cross = like * terrain, cross * np.sqrt(terrain)
-        calm = 0.75 + 1.9 * unit_of("wind", scene.datatake, int(ground.lat), int(ground.lon)) ** 2
+        calm = 0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2
         tilt = (np.cos(theta) / np.float32(np.cos(np.radians(38.0)))) ** np.float32(6.0)
         sea = np.float32(calm) * tilt * (1 + ground.sea)
         level = np.float32(3.0 if scene.polarisation[1] == "H" else 1.0)
@@ -139,7 +140,7 @@ class _Reader:
     def _resampled(self, layer: int, row0: int, row1: int, col0: int, col1: int) -> _Small:
         """The ground's grid moved to the scene's, which lies a fraction of a pixel beside it."""
         part = self._scene.at
-        column, row = part.left / PIXEL_M, -part.top / PIXEL_M
+        column, row = part.left / PIXEL_M, (Utm(part.epsg).false_northing - part.top) / PIXEL_M
         j, i = int(np.floor(column)), int(np.floor(row))
         fx, fy = np.float32(column - j), np.float32(row - i)
 

@@ -14,6 +14,7 @@ from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.lattice import UTM_LATTICE, Block, refine
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
+from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import Season, season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel, utm_place
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudSky, opacity
@@ -63,7 +64,7 @@ def swath_mask(scene: Scene, factor: int, row0: int, row1: int, column0: int, co
 def granule_window(granule: Granule, factor: int) -> tuple[int, int]:
     """Row and column, on the ground's own grid of ``factor`` x 10 m pixels, of the granule's first pixel."""
     side = factor * PIXEL_M
-    return round(-granule.top / side), round(granule.left / side)
+    return round((Utm(granule.epsg).false_northing - granule.top) / side), round(granule.left / side)
 
 
 @lru_cache(maxsize=4096)
