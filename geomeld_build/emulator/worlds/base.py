@@ -46,9 +46,7 @@ class BandInfo:
 class PixelReader(Protocol):
     """Reads one window of one band in native pixel coordinates."""
 
-    def __call__(
-        self, band: str, row0: int, row1: int, col0: int, col1: int
-    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def __call__(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values ``(row1-row0, col1-col0)`` in the band's dtype and a mask of the same shape, True = valid.
 
         The window always lies inside ``0..height`` x ``0..width``; the evaluator clips it before asking.
