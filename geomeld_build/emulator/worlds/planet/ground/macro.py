@@ -46,6 +46,12 @@ def smoothstep(low: float, high: float, value: Floats) -> Floats:
     return t * t * (3.0 - 2.0 * t)
 
 
+def _ridge(noise: Floats) -> Floats:
+    """Crests along the zero lines of noise; rounded, for a sharp edge would not survive interpolation between nodes."""
+    result: Floats = 0.8 - np.sqrt(noise * noise + 0.06)
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Macro:
     """Fields of one shape that vary over kilometres."""
@@ -111,9 +117,9 @@ class MacroModel:
         amplitude = (5.0 + 16.0 * onshore + 130.0 * onshore * relief**2 + 0.26 * mountains).clip(2.0, None)
         hills = (
             n["height"]
-            + 0.55 * (0.8 - np.abs(n["ridge1"]))
-            + 0.30 * (0.8 - np.abs(n["ridge2"]))
-            + 0.17 * (0.8 - np.abs(n["ridge3"]))
+            + 0.55 * _ridge(n["ridge1"])
+            + 0.30 * _ridge(n["ridge2"])
+            + 0.17 * _ridge(n["ridge3"])
         )
         land_base = 3.0 + 190.0 * np.clip(coast, 0.0, None) ** 1.25 * (1.0 + 0.35 * n["relief"]).clip(0.3, None)
         base = np.where(coast > 0.0, land_base + mountains, 3.0 + 1500.0 * np.clip(coast, -2.0, 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -35,25 +36,10 @@ _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _GAIN = 2.5
 
 
-def _mix_int(value: int) -> int:
-    value &= _MASK
-    value = ((value ^ (value >> 30)) * _M1) & _MASK
-    value = ((value ^ (value >> 27)) * _M2) & _MASK
-    return value ^ (value >> 31)
-
-
 def key_of(*parts: int | str) -> int:
     """A 64-bit key of integers and strings; the same in every process."""
-    key = 0x1234567
-    for part in parts:
-        if isinstance(part, str):
-            number = int.from_bytes(part.encode()[:64], "little") if part else 0
-            while number:
-                key = _mix_int(key * _PRIMES[1] + (number & _MASK) + 1)
-                number >>= 64
-        else:
-            key = _mix_int(key * _PRIMES[0] + (int(part) & _MASK) + 3)
-    return key
+    text = "\x1f".join(map(str, parts))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def unit_of(*parts: int | str) -> float:

@@ -159,7 +159,7 @@ class GroundModel:
             "winter_rain": ground.macro.winter_rain,
             "dry_season": ground.macro.dry_season,
             "needles": _needles(ground, climate),
-            "height": tree_height(cover, ground, climate, grain) * (ground.wet < 5.0),
+            "height": tree_height(cover, ground, climate, grain) * (ground.wet < 4.0),
             "crop_kind": plots.kind,
             "crop_phase": plots.phase,
             "soil": ground.macro.soil,

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, zone_of
 
 __all__ = ["GRANULE_PIXELS", "Granule", "granule_named", "granules_touching"]
@@ -104,6 +105,13 @@ def _zones_near(west: float, east: float) -> set[int]:
     return {index % 60 + 1 for index in range(first, min(last, first + 60) + 1)}
 
 
+def _overlaps(granule: Granule, x: Floats, y: Floats) -> bool:
+    """Whether a granule overlaps the bounds of points in its zone, with room for edges that bulge between them."""
+    room_x, room_y = 100.0 + 0.02 * float(np.ptp(x)), 100.0 + 0.02 * float(np.ptp(y))
+    across = granule.left <= x.max() + room_x and granule.right >= x.min() - room_x
+    return bool(across and granule.bottom <= y.max() + room_y and granule.top >= y.min() - room_y)
+
+
 def granules_touching(west: float, south: float, east: float, north: float) -> list[Granule]:
     """Granules that may touch a lon/lat box (a superset), by name."""
     found: dict[str, Granule] = {}
@@ -124,6 +132,6 @@ def granules_touching(west: float, south: float, east: float, north: float) -> l
             for column in columns:
                 for row in rows:
                     granule = _granule(base + zone, column, row)
-                    if granule is not None:
+                    if granule is not None and _overlaps(granule, x, y):
                         found[granule.name] = granule
     return [found[name] for name in sorted(found)]

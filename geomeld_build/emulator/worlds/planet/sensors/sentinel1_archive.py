@@ -27,7 +27,7 @@ NEAR_KM, _FAR_KM = 380.0, 630.0
 _SLICE_MS = 25_000.0
 _OVERLAP_MS = 12.0
 """Adjacent slices share about 80 m."""
-_INDEX = re.compile(
+_PATTERN = re.compile(
     r"S1([A-Z])_IW_GRDH_1S(SV|DV|SH|DH)_(\d{8}T\d{6})_(\d{8}T\d{6})_(\d{6})_([0-9A-F]{6})_([0-9A-F]{4})"
 )
 
@@ -72,6 +72,9 @@ class SliceScene:
     polarisation: str
     """Such as ``DV``: S or D for single or dual, V or H for what was sent."""
 
+    index: str
+    """``system:index``."""
+
     @property
     def bands(self) -> tuple[str, ...]:
         """Polarisations such as ``("VV", "VH")``."""
@@ -87,16 +90,19 @@ class SliceScene:
     @property
     def datatake_id(self) -> int:
         """A number that grows with the orbit."""
-        return self.orbit * 7 + (3 if self.at.ascending else 1) + 0x6000
+        return _datatake_id(self.orbit, self.at.ascending)
 
-    @property
-    def index(self) -> str:
-        """``system:index``."""
-        check = int(65536 * unit_of("check", self.datatake, self.at.number))
-        return (
-            f"S1{self.satellite.letter}_IW_GRDH_1S{self.polarisation}_{stamp(self.start_ms)}"
-            f"_{stamp(self.start_ms + 25_000)}_{self.orbit:06d}_{self.datatake_id:06X}_{check:04X}"
-        )
+
+def _datatake_id(orbit: int, ascending: bool) -> int:
+    return orbit * 7 + (3 if ascending else 1) + 0x6000
+
+
+def _index(part: Slice, satellite: Satellite, orbit: int, start_ms: int, polarisation: str) -> str:
+    check = int(65536 * unit_of("check", satellite.letter, orbit, int(part.ascending), part.number))
+    return (
+        f"S1{satellite.letter}_IW_GRDH_1S{polarisation}_{stamp(start_ms)}_{stamp(start_ms + 25_000)}"
+        f"_{orbit:06d}_{_datatake_id(orbit, part.ascending):06X}_{check:04X}"
+    )
 
 
 def swath(ascending: bool) -> Pass:
@@ -118,12 +124,16 @@ def _edge_points(table: Pass, time_ms: float) -> tuple[tuple[float, float], tupl
     return found[0], found[1]
 
 
+def _slice_shift(ascending: bool, relative: int) -> float:
+    """Start of slice 0 after the node, ms."""
+    return _SLICE_MS * unit_of("slices", relative, int(ascending))
+
+
 @lru_cache(maxsize=8192)
 def slice_of(ascending: bool, relative: int, number: int) -> Slice | None:
     """A slice of a relative orbit, None beyond the latitudes that the swath tables cover."""
     table = swath(ascending)
-    shift = _SLICE_MS * unit_of("slices", relative, int(ascending))
-    start = number * _SLICE_MS + shift
+    start = number * _SLICE_MS + _slice_shift(ascending, relative)
     low = max(table.west_ms.min(), table.east_ms.min())
     high = min(table.west_ms.max(), table.east_ms.max())
     if start < low or start + _SLICE_MS > high:
@@ -165,6 +175,22 @@ def slice_of(ascending: bool, relative: int, number: int) -> Slice | None:
     )
 
 
+def _numbers(table: Pass, ascending: bool, relative: int, box: tuple[float, float, float, float]) -> range:
+    """Slices of a relative orbit that may touch a lon/lat box."""
+    west, south, east, north = box
+    node = float(table.node_lon[relative - 1])
+    times = []
+    for lat in np.linspace(south, north, 5):
+        left, right = (float(edge) for edge in table.edges(lat))
+        for lon in (west, (west + east) / 2, east):
+            turn = 360.0 * round((lon - node - (left + right) / 2) / 360.0)
+            times.append(table.offset_ms(lon - node - turn, float(lat)))
+    shift, slack = _slice_shift(ascending, relative), 1_500.0
+    return range(
+        int(np.floor((min(times) - shift - slack) / _SLICE_MS)), int((max(times) - shift + slack) // _SLICE_MS) + 1
+    )
+
+
 class Sentinel1Archive:
     """The scenes of one planet."""
 
@@ -198,7 +224,7 @@ class Sentinel1Archive:
 
     def scene(self, index: str) -> SliceScene | None:
         """The scene of this ``system:index``, or None."""
-        parts = _INDEX.fullmatch(index)
+        parts = _PATTERN.fullmatch(index)
         satellite = None if parts is None else next((s for s in self.mission.satellites if s.letter == parts[1]), None)
         if parts is None or satellite is None:
             return None
@@ -226,11 +252,8 @@ class Sentinel1Archive:
             low, high = max(south, float(table.lat[0])), min(north, float(table.lat[-1]))
             if high < low:
                 continue
-            lats = np.linspace(low, high, 9)
-            times = np.concatenate([np.interp(lats, table.lat, t) for t in (table.west_ms, table.east_ms)])
-            first, last = int(times.min() // _SLICE_MS) - 1, int(times.max() // _SLICE_MS)
             for relative in table.relatives_over(west, east, low, high):
-                for number in range(first, last + 1):
+                for number in _numbers(table, ascending, relative, (west, low, east, high)):
                     part = slice_of(ascending, relative, number)
                     if part is not None and part.footprint.intersects(region) and self._on_land(part):
                         yield part
@@ -250,7 +273,9 @@ class Sentinel1Archive:
             for orbit in self.mission.orbits_between(satellite, part.relative, low, high):
                 scene_ms = int(self.mission.node_time(satellite, orbit) + part.start_ms)
                 if start_ms <= scene_ms < end_ms and self._planned(part, satellite, orbit):
-                    yield SliceScene(part, satellite, orbit, scene_ms, self._polarisation(part, scene_ms))
+                    sent = self._polarisation(part, scene_ms)
+                    index = _index(part, satellite, orbit, scene_ms, sent)
+                    yield SliceScene(part, satellite, orbit, scene_ms, sent, index)
 
     def _planned(self, part: Slice, satellite: Satellite, orbit: int) -> bool:
         """Whether the observation plan holds this acquisition.

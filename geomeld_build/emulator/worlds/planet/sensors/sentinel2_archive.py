@@ -32,6 +32,7 @@ _DUPLICATES = 0.03
 _LOST_DATATAKES, _LOST_GRANULES = 0.03, 0.015
 
 
+@lru_cache(maxsize=65_536)
 def stamp(time_ms: float) -> str:
     """A moment as ``20200604T054639``."""
     return datetime.fromtimestamp(int(time_ms // 1000), tz=UTC).strftime("%Y%m%dT%H%M%S")
@@ -74,27 +75,31 @@ class Scene:
     """0, or 1 for the reprocessed twin."""
     cloud: float
     """CLOUDY_PIXEL_PERCENTAGE."""
+    datatake: str
+    """Name shared by the granules of one datatake."""
+    datatake_ms: int
+    """Start of the datatake, a whole second."""
+    sensing_ms: int
+    """When the granule was seen."""
+    index: str
+    """``system:index``."""
 
-    @property
-    def datatake(self) -> str:
-        """Name shared by the granules of one datatake."""
-        return f"S2{self.satellite.letter}{self.orbit:06d}"
 
-    @property
-    def datatake_ms(self) -> int:
-        """Start of the datatake, a whole second."""
-        return _datatake_ms(self.satellite, self.node_ms, self.orbit)
-
-    @property
-    def sensing_ms(self) -> int:
-        """When the granule was seen."""
-        return int(self.node_ms + self.at.offset_ms) + 40 * self.copy
-
-    @property
-    def index(self) -> str:
-        """``system:index``."""
-        strip = self.datatake_ms + 1000 * int(40 + 150 * unit_of("strip", self.satellite.letter, self.orbit))
-        return f"{stamp(self.datatake_ms)}_{stamp(strip + 9000 * self.copy)}_T{self.at.granule.name}"
+def _scene(at: GranulePass, satellite: Satellite, orbit: int, node_ms: float, copy: int, cloud: float) -> Scene:
+    start = _datatake_ms(satellite, node_ms, orbit)
+    strip = start + 1000 * int(40 + 150 * unit_of("strip", satellite.letter, orbit))
+    return Scene(
+        at=at,
+        satellite=satellite,
+        orbit=orbit,
+        node_ms=node_ms,
+        copy=copy,
+        cloud=cloud,
+        datatake=f"S2{satellite.letter}{orbit:06d}",
+        datatake_ms=start,
+        sensing_ms=int(node_ms + at.offset_ms) + 40 * copy,
+        index=f"{stamp(start)}_{stamp(strip + 9000 * copy)}_T{at.granule.name}",
+    )
 
 
 def _datatake_ms(satellite: Satellite, node_ms: float, orbit: int) -> int:
@@ -220,7 +225,7 @@ class Sentinel2Archive:
         for (satellite, orbit, node), cloud in zip(bare, clouds, strict=True):
             copies = 2 if unit_of(self.seed, "twin", satellite.letter, orbit, at.granule.name) < _DUPLICATES else 1
             for copy in range(copies):
-                scene = Scene(at, satellite, orbit, node, copy, cloud)
+                scene = _scene(at, satellite, orbit, node, copy, cloud)
                 if start_ms <= scene.sensing_ms < end_ms:
                     scenes.append(scene)
         return scenes
