@@ -115,12 +115,7 @@ class MacroModel:
         relief = smoothstep(-0.2, 1.7, n["relief"])
         mountains = belt * smoothstep(0.0, 0.35, coast) * (0.8 + 0.2 * np.clip(n["relief"], -1.5, 1.5))
         amplitude = (5.0 + 16.0 * onshore + 130.0 * onshore * relief**2 + 0.26 * mountains).clip(2.0, None)
-        hills = (
-            n["height"]
-            + 0.55 * _ridge(n["ridge1"])
-            + 0.30 * _ridge(n["ridge2"])
-            + 0.17 * _ridge(n["ridge3"])
-        )
+        hills = n["height"] + 0.55 * _ridge(n["ridge1"]) + 0.30 * _ridge(n["ridge2"]) + 0.17 * _ridge(n["ridge3"])
         land_base = 3.0 + 190.0 * np.clip(coast, 0.0, None) ** 1.25 * (1.0 + 0.35 * n["relief"]).clip(0.3, None)
         base = np.where(coast > 0.0, land_base + mountains, 3.0 + 1500.0 * np.clip(coast, -2.0, 0.0))
         climate = _climate(n, lat, inland, rain_factor, base)
