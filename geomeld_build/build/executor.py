@@ -118,9 +118,8 @@ def _client(dask: DaskConfig) -> Iterator[Client]:
         with client:
             yield client
         return
-    cluster = LocalCluster(
-        n_workers=dask.n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=30
-    )
+    loopback = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    cluster = LocalCluster(n_workers=dask.n_workers, threads_per_worker=1, silence_logs=30, **loopback)
     with cluster, Client(cluster) as client:
         yield client
 
