@@ -29,7 +29,7 @@ PLACES = {
     "Iowa, fields": (-93.4, 41.9, -93.1, 42.2),
 }
 """West, south, east, north of the boxes that the demo samples in; the planet has the outlines of the Earth's land."""
-OWN_PLACE = (-92.714, 40.741, "2021-06-15")
+OWN_PLACE = (-92.9, 41.3, "2019-08-07")
 """Lon, lat and date of the anchor that the demo imports: there and then the planet has an aerial image (NAIP)."""
 
 _SQL = (

@@ -170,9 +170,9 @@ def test_belgium_is_the_series(world: FolderWorld) -> None:
     s2, s1 = _members(world, S2, region=place), _members(world, S1, region=place)
     assert (len(s2), len(s1)) == (118, 159)
     with (
-        xr.open_dataset(next(folder.glob("S2_L2A_10m*")), mask_and_scale=False) as fine,
-        xr.open_dataset(next(folder.glob("S2_L2A_20m*")), mask_and_scale=False) as coarse,
-        xr.open_dataset(next(folder.glob("S1_GRD*"))) as radar,
+        xr.open_dataset(next(folder.glob("S2_L2A_10m*")), mask_and_scale=False, engine="h5netcdf") as fine,
+        xr.open_dataset(next(folder.glob("S2_L2A_20m*")), mask_and_scale=False, engine="h5netcdf") as coarse,
+        xr.open_dataset(next(folder.glob("S1_GRD*")), engine="h5netcdf") as radar,
     ):
         times = fine.timestamp.values.astype("datetime64[ms]").astype(int)
         assert [r.properties["system:time_start"] for r in s2] == times.tolist()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -13,13 +11,12 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.base import BandInfo, CollectionAsset, ImageRecord, SearchHint
+from geomeld_build.emulator.worlds.base import CollectionAsset, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet import PlanetWorld
 from geomeld_build.emulator.worlds.planet.ground.cover import CROP, GRASS, TREE, WETLAND
-from geomeld_build.emulator.worlds.planet.ground.projection import Utm, epsg_of
+from geomeld_build.emulator.worlds.planet.ground.projection import Utm
+from tests.support.planet import S2, band_of, clearest, ms, outline, record_of, scenes, search, tile, window_of
 
-Fits = Callable[[dict[str, NDArray[np.float32]]], bool]
-S2 = "COPERNICUS/S2_SR_HARMONIZED"
 S1 = "COPERNICUS/S1_GRD"
 CANOPY = "users/nlang/ETH_GlobalCanopyHeight_2020_10m_v1"
 MAPS = {
@@ -32,10 +29,6 @@ MAPS = {
 }
 FARMS, SOUTH = (103.7, 17.9), (-58.0, -33.0)
 """Places for tests that hold whatever grows there; the others look for a place (``Places``)."""
-
-
-def ms(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +44,6 @@ class Places:
     southern: tuple[float, float]
     farms: tuple[float, float]
     water: tuple[float, float]
-
-
-def search(world: PlanetWorld, box: tuple[float, float, float, float], fits: Fits, reach: float) -> tuple[float, float]:
-    """The first of many places in a lon/lat box whose surroundings (``reach`` degrees) satisfy ``fits``."""
-    rng = np.random.default_rng(11)
-    west, south, east, north = box
-    for lon, lat in zip(rng.uniform(west, east, 600), rng.uniform(south, north, 600), strict=True):
-        if world.biomes(np.array([lon]), np.array([lat]))[0] in (0, 15):
-            continue
-        if not fits(world.truth(lon, lat)):
-            continue
-        near = world.truth(*np.meshgrid(lon + np.linspace(-reach, reach, 4), lat + np.linspace(-reach, reach, 4)))
-        if fits(near):
-            return float(lon), float(lat)
-    raise AssertionError(f"no such place in {box}")
 
 
 @pytest.fixture(scope="module")
@@ -90,65 +68,6 @@ def places(world: PlanetWorld) -> Places:
         farms=search(world, (70.0, 15.0, 120.0, 32.0), lambda near: bool(near["cover"][CROP].mean() > 0.7), 0.005),
         water=search(world, (5.0, 44.0, 30.0, 55.0), watery, 0.003),
     )
-
-
-def record_of(world: PlanetWorld, asset_id: str) -> ImageRecord:
-    found = world.find(asset_id)
-    assert isinstance(found, ImageRecord)
-    return found
-
-
-def outline(lon: float, lat: float, size: float = 1280.0) -> tuple[int, float, float, shapely.Polygon]:
-    epsg = epsg_of(lon, lat)
-    utm = Utm(epsg)
-    x, y = utm.forward(np.array(lon), np.array(lat))
-    left, top = round((float(x) - size / 2) / 20) * 20.0, round((float(y) + size / 2) / 20) * 20.0
-    a, b = utm.inverse(np.array([left, left + size, left + size, left]), np.array([top, top, top - size, top - size]))
-    return epsg, left, top, shapely.polygons(np.column_stack((a, b)))
-
-
-def scenes(world: PlanetWorld, asset_id: str, place: tuple[float, float], start: str, end: str) -> list[ImageRecord]:
-    """Scenes in the place's own zone that cover a tile there."""
-    epsg, _, _, region = outline(*place)
-    assets = world.find(asset_id)
-    assert isinstance(assets, CollectionAsset)
-    return [
-        record
-        for record in assets.images(SearchHint(ms(start), ms(end), region))
-        if record.bands[0].crs == f"EPSG:{epsg}" and record.footprint is not None and record.footprint.contains(region)
-    ]
-
-
-def clearest(world: PlanetWorld, place: tuple[float, float], start: str, end: str) -> ImageRecord:
-    return min(scenes(world, S2, place, start, end), key=lambda one: one.properties["CLOUDY_PIXEL_PERCENTAGE"])
-
-
-def band_of(record: ImageRecord, name: str) -> BandInfo:
-    return next(band for band in record.bands if band.name == name)
-
-
-def window_of(record: ImageRecord, name: str, place: tuple[float, float], size: float = 1280.0) -> tuple[int, ...]:
-    """Rows and columns of a band over a tile."""
-    band = band_of(record, name)
-    step = band.transform[0]
-    if band.crs == "EPSG:4326":
-        west, south, east, north = outline(*place, size)[3].bounds
-        rows = (band.transform[5] - north) / step, (band.transform[5] - south) / step
-        columns = (west - band.transform[2]) / step, (east - band.transform[2]) / step
-        return int(rows[0]), int(rows[1]) + 1, int(columns[0]), int(columns[1]) + 1
-    _, left, top, _ = outline(*place, size)
-    row, column, count = (
-        round((band.transform[5] - top) / step),
-        round((left - band.transform[2]) / step),
-        int(size / step),
-    )
-    return row, row + count, column, column + count
-
-
-def tile(record: ImageRecord, name: str, place: tuple[float, float], size: float = 1280.0) -> NDArray[Any]:
-    values, mask = record.read(name, *window_of(record, name, place, size))
-    assert mask.all()
-    return values
 
 
 def check_contract(record: ImageRecord, name: str, place: tuple[float, float]) -> None:
