@@ -52,15 +52,24 @@ _ALIASES = {
 
 
 def write_anchors(path: Path, anchors: Sequence[Anchor]) -> None:
-    """Write anchors as GeoParquet, atomically."""
+    """Write anchors as GeoParquet, atomically.
+
+    Raises:
+        ConfigError: the path is a folder.
+    """
+    if path.is_dir():
+        raise ConfigError(f"cannot write anchors to {path}: it is a folder, expected the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     records = [
         {**asdict(anchor), "geometry": shapely.to_wkb(shapely.Point(anchor.lon, anchor.lat))} for anchor in anchors
     ]
     schema = ANCHOR_SCHEMA.with_metadata({b"geo": json.dumps(_GEO).encode()})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.Table.from_pylist(records, schema=schema), partial, compression="zstd")
-    partial.replace(path)
+    try:
+        pq.write_table(pa.Table.from_pylist(records, schema=schema), partial, compression="zstd")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_anchors(path: Path, *, recipe: str) -> list[Anchor]:
@@ -73,7 +82,7 @@ def read_anchors(path: Path, *, recipe: str) -> list[Anchor]:
     """
     table = _read_table(path)
     if set(_FIELDS) <= set(table.column_names):
-        anchors: Iterable[Anchor] = (Anchor(**record) for record in table.select(list(_FIELDS)).to_pylist())
+        anchors: Iterable[Anchor] = _own(table, path)
     else:
         anchors = _place(table, path, recipe)
     unique = {anchor.tile_id: anchor for anchor in anchors}
@@ -94,6 +103,19 @@ def _read_table(path: Path) -> pa.Table:
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"cannot read anchors from {path} (expected Parquet or CSV): {reason}") from error
+
+
+def _own(table: pa.Table, path: Path) -> Iterator[Anchor]:
+    """Anchors of this package's own columns, which other programs may have written back with other types."""
+    schema = pa.schema([ANCHOR_SCHEMA.field(name) for name in _FIELDS])
+    try:
+        typed = table.select(list(_FIELDS)).cast(schema)
+    except pa.ArrowException as error:
+        raise ConfigError(f"{path} has the columns of anchors, but not their types: {error}") from error
+    for name in _FIELDS:
+        if typed.column(name).null_count:
+            raise ConfigError(f"{path}: the column {name} has empty values, expected one for every anchor")
+    return (Anchor(**record) for record in typed.to_pylist())
 
 
 def _column(table: pa.Table, meaning: str) -> list[Any] | None:
@@ -122,6 +144,8 @@ def _place(table: pa.Table, path: Path, recipe: str) -> Iterator[Anchor]:
         raise ConfigError(f"{path} has columns {', '.join(table.column_names)}: expected a date column too")
     for number, (x, y, when) in enumerate(zip(lon, lat, dates, strict=True), start=1):
         try:
+            if x is None or y is None:
+                raise ConfigError(f"lon {x}, lat {y}: expected two numbers")
             yield place_anchor(float(x), float(y), _instant(when), recipe=recipe, pool="import")
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{path}, row {number}: {error}") from error

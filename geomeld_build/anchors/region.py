@@ -90,6 +90,8 @@ def _read_polygons(path: Path) -> BaseGeometry:
         frame = geopandas.read_parquet(path) if is_parquet else geopandas.read_file(path)
     except Exception as error:  # GDAL's drivers raise many kinds; all mean "not a readable vector file"
         raise ConfigError(f"cannot read polygons from {path}: {error}") from error
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise ConfigError(f"{path} holds no polygon to sample in: it is a table without geometry")
     if frame.crs is not None:
         frame = frame.to_crs(4326)
     geometry = shapely.make_valid(shapely.union_all(frame.geometry.to_numpy()))

@@ -40,14 +40,24 @@ def sample_anchors(region: Region, n: int, *, recipe: str, years: tuple[int, int
         years: first and last year of the dates; day 15 of a uniform month.
 
     Raises:
-        ConfigError: the region has fewer than ``n`` whole cells, or the years are out of order.
+        ConfigError: the region has fewer than ``n`` whole cells, lies beyond UTM, or the years are out of order.
     """
     if n < 1:
         raise ConfigError(f"cannot sample {n} anchors: expected at least 1")
     if years[0] > years[1] or years[0] < 2015:
         raise ConfigError(f"years {years[0]}-{years[1]}: expected first <= last, from 2015 (Sentinel-2's first) on")
-    cells = _draw_cells(region, n, recipe)
+    cells = _draw_cells(_within_utm(region), n, recipe)
     return [_dated(cell, recipe, years) for cell in cells]
+
+
+def _within_utm(region: Region) -> Region:
+    """The part between 80 S and 84 N: only there are cells, and only its area says how many."""
+    part = shapely.intersection(region.geometry, shapely.box(-180.0, _MIN_LAT, 180.0, _MAX_LAT))
+    if shapely.area(part) == 0.0:
+        raise ConfigError(
+            f"the region {region.text} lies beyond UTM: expected a part of it in {_MIN_LAT:g}..{_MAX_LAT:g} N"
+        )
+    return Region(part, region.text)
 
 
 def sample_date(location_id: str, recipe: str, years: tuple[int, int]) -> datetime:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import geopandas
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from hypothesis import given
@@ -141,6 +143,7 @@ def test_geoparquet_points_are_anchors(tmp_path) -> None:
         ("a,b,date\n1,2,2020-01-01\n", "expected lon and lat"),
         ("lon,lat,date\n73.3,30.4,June\n", "row 1"),
         ("lon,lat,date\n", "no anchors"),
+        ("lon,lat,date\n73.3,,2020-06-04\n", "row 1: lon 73.3, lat None: expected two numbers"),
     ],
 )
 def test_bad_anchor_files_are_one_clear_line(tmp_path, text: str, message: str) -> None:
@@ -156,3 +159,38 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"nonsense")
     with pytest.raises(ConfigError, match="cannot read anchors"):
         read_anchors(tmp_path / "x.parquet", recipe="test")
+
+
+def test_anchors_that_another_program_wrote_back_keep_their_types_or_are_refused(tmp_path) -> None:
+    anchors = sample_anchors(PUNJAB, 3, recipe="test")
+    path = tmp_path / "anchors.parquet"
+    write_anchors(path, anchors)
+    table = pq.read_table(path)
+    place = table.column_names.index("datetime")
+    naive = table.column("datetime").cast(pa.timestamp("ns"))
+    pq.write_table(table.set_column(place, "datetime", naive), path)
+    assert read_anchors(path, recipe="test") == anchors
+    pq.write_table(table.set_column(place, "datetime", pa.array(["June"] * 3)), path)
+    with pytest.raises(ConfigError, match="not their types"):
+        read_anchors(path, recipe="test")
+    pq.write_table(table.set_column(place, "datetime", pa.nulls(3, table.schema.field("datetime").type)), path)
+    with pytest.raises(ConfigError, match="datetime has empty values"):
+        read_anchors(path, recipe="test")
+
+
+def test_a_folder_is_no_place_for_anchors(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        write_anchors(tmp_path, sample_anchors(PUNJAB, 1, recipe="test"))
+
+
+def test_a_table_without_geometry_is_no_region(tmp_path) -> None:
+    (tmp_path / "places.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ConfigError, match="without geometry"):
+        parse_region(str(tmp_path / "places.csv"))
+
+
+def test_regions_beyond_utm_are_refused_and_cut_at_its_edge() -> None:
+    with pytest.raises(ConfigError, match="beyond UTM"):
+        sample_anchors(parse_region("0,-90,170,-82"), 3, recipe="a")
+    anchors = sample_anchors(parse_region("0,-90,170,-79.5"), 20, recipe="a")
+    assert all(-80 <= anchor.lat <= -79.5 for anchor in anchors)
