@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -118,9 +119,8 @@ class PlanWriter:
         parts = sorted(self._parts.glob("*.parquet"))
         tables = [pq.read_table(part) for part in parts] or [_to_table((), self._fingerprint)]
         _write_atomic(pa.concat_tables(tables), self.path)
-        for part in parts:
-            part.unlink()
-        self._parts.rmdir()
+        # With everything in it: a run that was killed while it wrote a batch leaves a partial file behind.
+        shutil.rmtree(self._parts, ignore_errors=True)
 
     def _part(self, batch: int) -> Path:
         return self._parts / f"{batch:06d}.parquet"
@@ -156,11 +156,16 @@ def _metadata(path: Path) -> Mapping[bytes, bytes]:
 
 
 def _write_atomic(table: pa.Table, path: Path) -> None:
+    if path.is_dir():
+        raise ConfigError(f"cannot write the plan {path}: it is a folder, expected the name of a file")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table, partial, compression="zstd")
-    with partial.open("rb") as handle:
-        os.fsync(handle.fileno())
-    partial.replace(path)
+    try:
+        pq.write_table(table, partial, compression="zstd")
+        with partial.open("rb") as handle:
+            os.fsync(handle.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _to_table(plans: Sequence[TilePlan], fingerprint: str) -> pa.Table:

@@ -143,6 +143,18 @@ def test_an_interrupted_plan_goes_on_where_it_stopped(tmp_path) -> None:
     assert sorted(item.name for item in tmp_path.iterdir()) == ["plan.parquet"]
 
 
+def test_a_batch_that_was_killed_half_written_leaves_nothing_behind(tmp_path) -> None:
+    path = tmp_path / "plan.parquet"
+    plans = _plan(_catalog([]))
+    PlanWriter(path, "one")
+    (tmp_path / "plan.parquet.parts" / ".000000.parquet.4711").write_bytes(b"PAR1")
+    writer = PlanWriter(path, "one")
+    writer.write(0, plans)
+    writer.finish()
+    assert read_plan(path) == plans
+    assert [item.name for item in tmp_path.iterdir()] == ["plan.parquet"]
+
+
 def test_batches_of_another_job_are_not_taken_over(tmp_path) -> None:
     path = tmp_path / "plan.parquet"
     PlanWriter(path, "one").write(0, _plan(_catalog([])))
