@@ -82,12 +82,23 @@ def run_groups(
 
 
 def _on_threads(tasks: Sequence[GroupTask], source: Source, on_tile: OnTile | None) -> Iterator[GroupResult]:
+    stop = threading.Event()
     with ThreadPoolExecutor(max_workers=_GROUPS_AT_ONCE, thread_name_prefix="groups") as pool:
-        futures = [pool.submit(fetch_group, task, source, on_tile) for task in tasks]
+        left = {pool.submit(fetch_group, task, source, on_tile, stop) for task in tasks}
         try:
-            for future in as_completed(futures):
+            for future in as_completed(tuple(left)):
+                left.discard(future)
                 yield future.result()
+        except KeyboardInterrupt:
+            # Tiles in flight end in seconds; with those that are finished they are paid for, so they are kept.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for future in left:
+                if not future.cancelled() and (result := future.result()).records:
+                    yield result
+            raise
         except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,13 +20,16 @@ from geomeld_build.errors import SkipKind
 from geomeld_build.grid import TilePlan
 from geomeld_build.sources import Counters, Source
 from geomeld_build.store import GROUP_TILES, ShardObject, TileRecord, write_group
-from geomeld_build.tiles import FetchedTile, fetch_tile
+from geomeld_build.tiles import FetchedTile, fetch_tile, not_tried
 
 __all__ = ["GroupResult", "GroupTask", "OnTile", "cut_groups", "fetch_group"]
 
 logger = logging.getLogger(__name__)
 
 OnTile = Callable[[FetchedTile], None]
+
+_SURE_AFTER = 8
+"""At least so many tiles in a row must fail at the source before the rest of a group is not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,16 @@ def cut_groups(plans: Sequence[TilePlan]) -> list[tuple[tuple[TilePlan, ...], ..
     return [tuple(ordered[start : start + GROUP_TILES]) for start in range(0, len(ordered), GROUP_TILES)]
 
 
-def fetch_group(task: GroupTask, source: Source, on_tile: OnTile | None = None) -> GroupResult:
+def fetch_group(
+    task: GroupTask, source: Source, on_tile: OnTile | None = None, stop: threading.Event | None = None
+) -> GroupResult:
     """Fetch all anchors of a group with a pool of threads and write its shard objects.
+
+    Args:
+        task: the group.
+        source: where the pixels come from.
+        on_tile: called after every tile.
+        stop: once set, no further tile is begun, and the result holds those that are finished.
 
     Raises:
         CredentialsError: nobody is logged in.
@@ -83,7 +95,7 @@ def fetch_group(task: GroupTask, source: Source, on_tile: OnTile | None = None) 
     """
     started = datetime.now(UTC)
     with source.tally() as share:
-        tiles = _fetch_all(task, source, on_tile)
+        tiles = _fetch_all(task, source, on_tile, stop or threading.Event())
         spent = share.snapshot()
     kept = [tile for tile in tiles if tile.status == "ok"]
     objects = write_group(task.store, task.shard, [tile.arrays for tile in kept], task.modalities) if kept else ()
@@ -107,22 +119,57 @@ def _record(tile: FetchedTile, task: GroupTask, source: str, slots: dict[str, in
     return make(shard=task.shard, slot=slots[tile.plan.anchor.tile_id])
 
 
-def _fetch_all(task: GroupTask, source: Source, on_tile: OnTile | None) -> list[FetchedTile]:
-    """Tiles in the order of the task's anchors; the first error stops the rest."""
+class _Pulse:
+    """Whether the source is still there, told by the tiles that ended last."""
+
+    def __init__(self, sure_after: int) -> None:
+        self._sure_after = sure_after
+        self._failures = 0
+
+    @property
+    def is_gone(self) -> bool:
+        return self._failures >= self._sure_after
+
+    def note(self, tile: FetchedTile) -> None:
+        if tile.kind is SkipKind.SOURCE_ERROR:
+            self._failures += 1
+        elif tile.kind is not SkipKind.NO_REFERENCE_SCENE and not self.is_gone:
+            # Without a reference scene nothing was asked, which says nothing about the source.
+            self._failures = 0
+
+
+def _fetch_all(task: GroupTask, source: Source, on_tile: OnTile | None, stop: threading.Event) -> list[FetchedTile]:
+    """Tiles in the order of the task's anchors; the first error stops the rest.
+
+    Every tile of a dead source would spend minutes on its retries, so that after a round of failures the others end
+    at once, as failed.
+    """
+    pulse = _Pulse(max(task.workers, _SURE_AFTER))
+
+    def fetch(candidates: tuple[TilePlan, ...]) -> FetchedTile | None:
+        if stop.is_set():
+            return None
+        if pulse.is_gone:
+            return not_tried(candidates, "the source failed for many tiles in a row")
+        return fetch_tile(candidates, source, task.rules)
+
     with ThreadPoolExecutor(max_workers=task.workers, thread_name_prefix=f"group{task.shard}") as pool:
-        futures: dict[Future[FetchedTile], int] = {}
+        futures: dict[Future[FetchedTile | None], int] = {}
         for place, candidates in enumerate(task.anchors):
             # A copy of the context, so that what a thread spends is booked to this group.
             context = contextvars.copy_context()
-            futures[pool.submit(context.run, fetch_tile, candidates, source, task.rules)] = place
+            futures[pool.submit(context.run, fetch, candidates)] = place
         done: dict[int, FetchedTile] = {}
         try:
             for future in as_completed(futures):
                 tile = future.result()
+                if tile is None:
+                    continue
                 done[futures[future]] = tile
+                pulse.note(tile)
                 if on_tile is not None:
                     on_tile(tile)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [done[place] for place in range(len(task.anchors))]
+    return [done[place] for place in sorted(done)]

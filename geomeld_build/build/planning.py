@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from geomeld_build.build.config import BuildConfig
-from geomeld_build.grid import Anchor, TilePlan, seed_of
+from geomeld_build.errors import SkipKind
+from geomeld_build.grid import Anchor, PartPlan, TilePlan, seed_of
 from geomeld_build.sources import Source
 from geomeld_build.tiles import PlanWriter, plan_anchors, read_plan
 from geomeld_build.tiles.plan_file import plan_fingerprint
 
-__all__ = ["plan_missing", "plan_to_file", "shuffled"]
+__all__ = ["narrowed", "plan_missing", "plan_to_file", "shuffled"]
 
 
 def shuffled(anchors: Sequence[Anchor], recipe: str) -> list[Anchor]:
     """Anchors in an order keyed by their ids, so that every shard is a mixed sample of its run."""
     return sorted(anchors, key=lambda anchor: (seed_of(recipe, "order", anchor.tile_id), anchor.tile_id))
+
+
+def narrowed(plan: TilePlan, modalities: Collection[str]) -> TilePlan:
+    """The same plan without the rows that a build does not want, which are neither read nor stored."""
+    parts = tuple(
+        part if part.row in modalities else PartPlan(part.row, part.part, skip=SkipKind.NOT_REQUESTED)
+        for part in plan.parts
+    )
+    return replace(plan, parts=parts)
 
 
 def plan_missing(

@@ -18,7 +18,7 @@ from geomeld_build.anchors import parse_region, read_anchors, sample_anchors
 from geomeld_build.build.config import BuildConfig
 from geomeld_build.build.executor import open_configured, run_groups
 from geomeld_build.build.group import GroupResult, GroupTask, cut_groups
-from geomeld_build.build.planning import plan_missing
+from geomeld_build.build.planning import narrowed, plan_missing
 from geomeld_build.errors import SourceError
 from geomeld_build.grid import Anchor, TilePlan
 from geomeld_build.modalities import MODALITIES, REFERENCE
@@ -149,7 +149,7 @@ class _Run:
             plans, path = self._plan(missing, source)
         else:
             wanted = {anchor.tile_id for anchor in missing}
-            plans = [plan for plan in plans if plan.anchor.tile_id in wanted]
+            plans = [narrowed(plan, self.modalities) for plan in plans if plan.anchor.tile_id in wanted]
             path = self.config.plan
         self._fetch(plans, len(missing), source)
         return str(path)
@@ -187,7 +187,8 @@ class _Run:
             if not in_process:
                 self._done += len(result.records)
                 self.progress("tiles", self._done, total)
-            if result.source_is_down and len(tasks) > 1:
+            # A single group may fail for reasons of its own tiles, unless there was no answer whatsoever.
+            if result.source_is_down and (len(tasks) > 1 or result.counters.bytes_received == 0):
                 raise SourceError(
                     f"the source failed for all {len(result.records)} tiles of a group, so the run stops: "
                     f"{result.records[0].detail}. What was committed stays; run again when the source is back."

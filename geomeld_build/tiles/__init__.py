@@ -2,7 +2,7 @@
 
 from geomeld_build.tiles.check import CloudTest, cloud_test, out_of_range, valid_fraction
 from geomeld_build.tiles.estimate import Estimate, estimate
-from geomeld_build.tiles.fetch import FetchedTile, PartOutcome, fetch_tile
+from geomeld_build.tiles.fetch import FetchedTile, PartOutcome, fetch_tile, not_tried
 from geomeld_build.tiles.plan import plan_anchors
 from geomeld_build.tiles.plan_file import PlanWriter, read_plan, write_plan
 from geomeld_build.tiles.select import rank_references, select_part
@@ -16,6 +16,7 @@ __all__ = [
     "cloud_test",
     "estimate",
     "fetch_tile",
+    "not_tried",
     "out_of_range",
     "plan_anchors",
     "rank_references",

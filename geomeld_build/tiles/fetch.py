@@ -17,7 +17,7 @@ from geomeld_build.sources.base import Reading, Source
 from geomeld_build.tiles.check import CloudTest, cloud_test, out_of_range, require_form, valid_fraction
 from geomeld_build.tiles.outcomes import PartOutcome, band_slice, not_read
 
-__all__ = ["FetchedTile", "PartOutcome", "Rules", "fetch_tile"]
+__all__ = ["FetchedTile", "PartOutcome", "Rules", "fetch_tile", "not_tried"]
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +75,7 @@ def fetch_tile(candidates: Sequence[TilePlan], source: Source, rules: Rules) -> 
     """
     best = candidates[0]
     if best.reference is None:
-        detail = best.parts[0].detail if best.parts else ""
-        return _without(best, "skipped", SkipKind.NO_REFERENCE_SCENE, detail)
+        return _no_reference(best)
     refusals: list[_Refused] = []
     for plan in candidates:
         try:
@@ -93,6 +92,17 @@ def fetch_tile(candidates: Sequence[TilePlan], source: Source, rules: Rules) -> 
             return _without(plan, "failed", SkipKind.SOURCE_ERROR, str(error), len(refusals))
     first = refusals[0]
     return _without(best, "skipped", first.kind, first.detail, len(refusals) - 1, first.cloud)
+
+
+def not_tried(candidates: Sequence[TilePlan], why: str) -> FetchedTile:
+    """The outcome of an anchor whose source is known to be down: failed without a request, for the next run."""
+    if candidates[0].reference is None:
+        return _no_reference(candidates[0])
+    return _without(candidates[0], "failed", SkipKind.SOURCE_ERROR, f"not tried: {why}")
+
+
+def _no_reference(plan: TilePlan) -> FetchedTile:
+    return _without(plan, "skipped", SkipKind.NO_REFERENCE_SCENE, plan.parts[0].detail if plan.parts else "")
 
 
 def _without(

@@ -15,6 +15,7 @@ from geomeld_build.anchors import parse_region, sample_anchors, write_anchors
 from geomeld_build.build import BuildConfig, BuildSummary, DaskConfig, SourceConfig, build_tiles
 from geomeld_build.emulator.serve import EmulatorServer
 from geomeld_build.emulator.worlds.planet import PlanetWorld
+from geomeld_build.errors import SourceError
 from geomeld_build.modalities import MODALITIES
 from geomeld_build.store import Store, open_store
 
@@ -99,6 +100,27 @@ def test_a_replayed_plan_gives_equal_arrays(built, planet: EmulatorServer, tmp_p
         assert first.keys() == second.keys()
         for name in first:
             np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_a_replay_with_fewer_rows_neither_reads_nor_claims_the_others(
+    built, planet: EmulatorServer, tmp_path: Path
+) -> None:
+    _, summary, _ = built
+    plan = Path(summary.plan_path)
+    build_tiles(_config(tmp_path / "few", planet.url, region=None, plan=plan, limit=2, modalities=("sentinel2", "scl")))
+    status = open_store(str(tmp_path / "few")).status()
+    assert set(status["outcomes"]["elevation"]) <= {"not_requested"}
+    assert set(status["outcomes"]["sentinel1"]) <= {"not_requested"}
+    assert sum(status["outcomes"]["elevation"].values()) == 2
+
+
+def test_a_replay_where_nobody_answers_is_a_failure_of_the_service(built, tmp_path: Path) -> None:
+    _, summary, _ = built
+    plan = Path(summary.plan_path)
+    config = _config(tmp_path / "none", "http://127.0.0.1:9", region=None, plan=plan, limit=2)
+    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:9"):
+        build_tiles(config)
+    assert open_store(config.store).status()["failed"] == 2
 
 
 def test_stock_xarray_gives_physical_units_and_nan(built) -> None:
