@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
@@ -28,8 +29,16 @@ def say(message: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout; dates and paths as text."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False), flush=True)
+    """One JSON document on stdout; dates and paths as text, NaN and infinities, which JSON lacks, as null."""
+    print(json.dumps(_finite(value), indent=2, default=str, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from geomeld_build.cli import options
 from geomeld_build.cli.failures import writing
 from geomeld_build.cli.output import amount, print_json, print_outcomes, print_table, say
 from geomeld_build.errors import ConfigError
+
+if TYPE_CHECKING:
+    from geomeld_build.store import Store
 
 __all__ = ["register"]
 
@@ -28,16 +32,22 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: geomeld-build show tiles.store --out pictures --sheet")(show)
 
 
+def _opened(store: str, version: int | None) -> Store:
+    """The store at a version; one that it does not have is a mistake of the caller."""
+    options.existing_store(store)
+    from geomeld_build.store import open_store
+
+    with writing() if version is not None else nullcontext():
+        return open_store(store, version=version)
+
+
 def status(
     store: Annotated[str, typer.Argument(help="Folder or URL of the store.")],
     version: _AT = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what a store holds and what it has cost: tiles, outcomes, requests, bytes."""
-    options.existing_store(store)
-    from geomeld_build.store import open_store
-
-    found = open_store(store, version=version).status()
+    found = _opened(store, version).status()
     if as_json:
         print_json(found)
         return
@@ -56,10 +66,7 @@ def query(
     """Ask the catalog in SQL."""
     if as_json and as_csv:
         raise ConfigError("give at most one of --json and --csv")
-    options.existing_store(store)
-    from geomeld_build.store import open_store
-
-    table = open_store(store, version=version).query(sql)
+    table = _opened(store, version).query(sql)
     rows = table.to_pylist()
     if as_json:
         print_json([{key: _plain(value) for key, value in row.items()} for row in rows])

@@ -57,6 +57,18 @@ def test_a_wrong_query_is_usage(store: str, capsys: Capture) -> None:
     assert "nonsense" in capsys.readouterr().err
 
 
+def test_a_version_that_the_store_lacks_is_usage(store: str, capsys: Capture) -> None:
+    for args in (["status", store], ["query", store, "SELECT 1"]):
+        assert main([*args, "--version", "99"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_values_that_json_lacks_are_null(store: str, capsys: Capture) -> None:
+    assert main(["query", store, "SELECT 1.0 / 0.0 AS a, [0.0 / 0.0] AS b, 1.5 AS c", "--json"]) == 0
+    text = capsys.readouterr().out
+    assert json.loads(text, parse_constant=lambda word: pytest.fail(word)) == [{"a": None, "b": [None], "c": 1.5}]
+
+
 def test_show(store: str, tmp_path: Path, capsys: Capture) -> None:
     tile = json.loads(output(["query", store, "SELECT tile_id FROM tiles LIMIT 1", "--json"], capsys))[0]["tile_id"]
     paths = output(["show", store, tile, "--out", str(tmp_path / "p"), "--sheet"], capsys).splitlines()
