@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geomeld_build.modalities import MODALITIES, Modality
+from geomeld_build.modalities import MODALITIES, AtAnchor, Modality
 from geomeld_build.store import Store
 
 __all__ = ["Layer", "TileView", "days_text", "load_view"]
@@ -54,11 +54,16 @@ class TileView:
             if part["row"] == name and part["outcome"] in _PRESENT and group in ("", part["group"]):
                 dated = [scene["datetime"] for scene in part["scenes"] if scene["datetime"] is not None]
                 if dated:
-                    offset = part["offset_days"]
-                    return (
-                        f"{min(dated):%Y-%m-%d}" if offset is None else f"{min(dated):%Y-%m-%d} ({days_text(offset)})"
-                    )
+                    return f"{min(dated):%Y-%m-%d}{_offset_text(name, part['offset_days'])}"
         return ""
+
+
+def _offset_text(name: str, days: float | None) -> str:
+    """Distance in time in brackets; rows that are dated by the anchor say so, all others count from the reference."""
+    if days is None:
+        return ""
+    since = " from the anchor" if isinstance(MODALITIES[name].when, AtAnchor) else ""
+    return f" ({days_text(days)}{since})"
 
 
 def days_text(days: float) -> str:
