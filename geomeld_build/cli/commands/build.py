@@ -9,6 +9,7 @@ import typer
 
 from geomeld_build.cli import options
 from geomeld_build.cli.failures import writing
+from geomeld_build.cli.interrupts import twice_to_leave
 from geomeld_build.cli.output import amount, bars, print_json, print_outcomes, print_table, say
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def build(
     settings = options.build_config(config, given)
     from geomeld_build.build import build_tiles
 
-    with writing(), bars() as progress:
+    with writing(), twice_to_leave(), bars() as progress:
         summary = build_tiles(settings, progress=progress)
     if as_json:
         print_json(summary.to_json())
