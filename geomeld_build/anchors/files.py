@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from geomeld_build.errors import ConfigError
-from geomeld_build.grid import Anchor, place_anchor
+from geomeld_build.grid import Anchor, make_tile_id, place_anchor
 
 __all__ = ["ANCHOR_SCHEMA", "read_anchors", "write_anchors"]
 
@@ -73,7 +73,9 @@ def write_anchors(path: Path, anchors: Sequence[Anchor]) -> None:
 
 
 def read_anchors(path: Path, *, recipe: str) -> list[Anchor]:
-    """Read anchors; those that this package wrote come back unchanged, others are placed at their points.
+    """Read anchors; those that this package wrote keep their grid, others are placed at their points.
+
+    Tile ids are those of the given recipe, whatever the recipe was under which a file was written.
 
     Points that fall on the same place and date are kept once.
 
@@ -82,7 +84,7 @@ def read_anchors(path: Path, *, recipe: str) -> list[Anchor]:
     """
     table = _read_table(path)
     if set(_FIELDS) <= set(table.column_names):
-        anchors: Iterable[Anchor] = _own(table, path)
+        anchors: Iterable[Anchor] = _own(table, path, recipe)
     else:
         anchors = _place(table, path, recipe)
     unique = {anchor.tile_id: anchor for anchor in anchors}
@@ -105,7 +107,7 @@ def _read_table(path: Path) -> pa.Table:
         raise ConfigError(f"cannot read anchors from {path} (expected Parquet or CSV): {reason}") from error
 
 
-def _own(table: pa.Table, path: Path) -> Iterator[Anchor]:
+def _own(table: pa.Table, path: Path, recipe: str) -> Iterator[Anchor]:
     """Anchors of this package's own columns, which other programs may have written back with other types."""
     schema = pa.schema([ANCHOR_SCHEMA.field(name) for name in _FIELDS])
     try:
@@ -115,7 +117,13 @@ def _own(table: pa.Table, path: Path) -> Iterator[Anchor]:
     for name in _FIELDS:
         if typed.column(name).null_count:
             raise ConfigError(f"{path}: the column {name} has empty values, expected one for every anchor")
-    return (Anchor(**record) for record in typed.to_pylist())
+    for number, record in enumerate(typed.to_pylist(), start=1):
+        if not (32601 <= record["epsg"] <= 32660 or 32701 <= record["epsg"] <= 32760):
+            raise ConfigError(
+                f"{path}, row {number}: epsg {record['epsg']} is no UTM zone (32601..32660, 32701..32760)"
+            )
+        anchor = Anchor(**record)
+        yield replace(anchor, tile_id=make_tile_id(anchor.location_id, anchor.datetime, recipe))
 
 
 def _column(table: pa.Table, meaning: str) -> list[Any] | None:

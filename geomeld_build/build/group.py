@@ -17,7 +17,7 @@ from functools import partial
 from geomeld_build.build.config import TileRules
 from geomeld_build.build.records import tile_record
 from geomeld_build.errors import SkipKind
-from geomeld_build.grid import TilePlan
+from geomeld_build.grid import TilePlan, seed_of
 from geomeld_build.sources import Counters, Source
 from geomeld_build.store import GROUP_TILES, ShardObject, TileRecord, write_group
 from geomeld_build.tiles import FetchedTile, fetch_tile, not_tried
@@ -69,12 +69,16 @@ class GroupResult:
         return bool(self.records) and all(record.kind is SkipKind.SOURCE_ERROR for record in self.records)
 
 
-def cut_groups(plans: Sequence[TilePlan]) -> list[tuple[tuple[TilePlan, ...], ...]]:
-    """Plans by anchor, candidates in rank order, in groups of at most 256 anchors."""
+def cut_groups(plans: Sequence[TilePlan], recipe: str) -> list[tuple[tuple[TilePlan, ...], ...]]:
+    """Plans by anchor, candidates in rank order, in groups of at most 256 anchors.
+
+    Anchors come in an order keyed by their ids, so that every shard is a mixed sample of its run.
+    """
     by_anchor: dict[str, list[TilePlan]] = {}
     for plan in plans:
         by_anchor.setdefault(plan.anchor.tile_id, []).append(plan)
-    ordered = [tuple(sorted(candidates, key=lambda plan: plan.rank)) for candidates in by_anchor.values()]
+    mixed = sorted(by_anchor, key=lambda tile_id: (seed_of(recipe, "order", tile_id), tile_id))
+    ordered = [tuple(sorted(by_anchor[tile_id], key=lambda plan: plan.rank)) for tile_id in mixed]
     return [tuple(ordered[start : start + GROUP_TILES]) for start in range(0, len(ordered), GROUP_TILES)]
 
 

@@ -10,17 +10,12 @@ from pathlib import Path
 
 from geomeld_build.build.config import BuildConfig
 from geomeld_build.errors import SkipKind
-from geomeld_build.grid import Anchor, PartPlan, TilePlan, seed_of
+from geomeld_build.grid import Anchor, PartPlan, TilePlan
 from geomeld_build.sources import Source
 from geomeld_build.tiles import PlanWriter, plan_anchors, read_plan
-from geomeld_build.tiles.plan_file import plan_fingerprint
+from geomeld_build.tiles.plan_file import is_plan_of, plan_fingerprint
 
-__all__ = ["narrowed", "plan_missing", "plan_to_file", "shuffled"]
-
-
-def shuffled(anchors: Sequence[Anchor], recipe: str) -> list[Anchor]:
-    """Anchors in an order keyed by their ids, so that every shard is a mixed sample of its run."""
-    return sorted(anchors, key=lambda anchor: (seed_of(recipe, "order", anchor.tile_id), anchor.tile_id))
+__all__ = ["narrowed", "plan_missing", "plan_to_file"]
 
 
 def narrowed(plan: TilePlan, modalities: Collection[str]) -> TilePlan:
@@ -38,12 +33,25 @@ def plan_missing(
     config: BuildConfig,
     modalities: Sequence[str],
     on_batch: Callable[[int, int], None],
+    *,
+    again: bool,
 ) -> tuple[list[TilePlan], Path]:
-    """Plan the anchors of a build; the plan is kept with a local store, else in the user's cache."""
-    ordered = shuffled(anchors, config.recipe)
+    """Plan the anchors of a build; the plan is kept with a local store, else in the user's cache.
+
+    Args:
+        anchors: what the store lacks.
+        source: where scenes come from.
+        config: of the build.
+        modalities: rows to plan.
+        on_batch: called with anchors done and in all.
+        again: plan anew, because an earlier plan of these anchors failed; else a finished plan of the same job, left by
+            a run that died before its first commit, is used.
+    """
+    ordered = sorted(anchors, key=lambda anchor: anchor.tile_id)
     fingerprint = plan_fingerprint(ordered, config.source.name, config.source.url, tuple(modalities), config.plan_batch)
     path = _plan_folder(config.store) / f"plan-{fingerprint}.parquet"
-    plan_to_file(ordered, source, modalities, path, fingerprint, config.plan_batch, on_batch)
+    if again or not is_plan_of(path, fingerprint):
+        plan_to_file(ordered, source, modalities, path, fingerprint, config.plan_batch, on_batch)
     return read_plan(path), path
 
 
@@ -70,7 +78,7 @@ def plan_to_file(
         writer.write(number, plans)
         done += len(batches[number])
         on_batch(done, total)
-    writer.finish()
+    writer.finish(len(batches))
 
 
 def _plan_folder(store: str) -> Path:

@@ -19,8 +19,8 @@ from geomeld_build.build.config import BuildConfig
 from geomeld_build.build.executor import open_configured, run_groups
 from geomeld_build.build.group import GroupResult, GroupTask, cut_groups
 from geomeld_build.build.planning import narrowed, plan_missing
-from geomeld_build.errors import SourceError
-from geomeld_build.grid import Anchor, TilePlan
+from geomeld_build.errors import ConfigError, SourceError
+from geomeld_build.grid import Anchor, TilePlan, make_tile_id
 from geomeld_build.modalities import MODALITIES, REFERENCE
 from geomeld_build.sources import Counters, Source
 from geomeld_build.store import (
@@ -126,14 +126,17 @@ class _Run:
         self.counts = {"ok": 0, "skipped": 0, "failed": 0}
         self._lock = threading.Lock()
         self._done = 0
+        self.again = False
+        """Some anchors failed before, perhaps because their plan is out of date."""
 
     def execute(self) -> BuildSummary:
-        plans = None if self.config.plan is None else read_plan(self.config.plan)
+        plans = None if self.config.plan is None else self._replayed(self.config.plan)
         anchors = choose_anchors(self.config) if plans is None else _anchors_of(plans, self.config.limit)
         self.progress("anchors", len(anchors), len(anchors))
         create_store(self.config.store, modalities=self.modalities, recipe=self.config.recipe)
-        finished = open_store(self.config.store).existing("ok", "skipped")
-        missing = [anchor for anchor in anchors if anchor.tile_id not in finished]
+        known = open_store(self.config.store).existing()
+        missing = [anchor for anchor in anchors if known.get(anchor.tile_id, "failed") == "failed"]
+        self.again = any(anchor.tile_id in known for anchor in missing)
         plan_path = ""
         if missing:
             source = open_configured(self.config.source)
@@ -142,6 +145,17 @@ class _Run:
             finally:
                 source.close()
         return self._summary(len(anchors), len(anchors) - len(missing), plan_path)
+
+    def _replayed(self, path: Path) -> list[TilePlan]:
+        plans = read_plan(path)
+        for plan in plans:
+            anchor = plan.anchor
+            if anchor.tile_id != make_tile_id(anchor.location_id, anchor.datetime, self.config.recipe):
+                raise ConfigError(
+                    f"{path} was planned under another recipe than {self.config.recipe!r}: its tile ids would not be "
+                    "those of the store; give the recipe it was planned with"
+                )
+        return plans
 
     def _build(self, missing: Sequence[Anchor], plans: Sequence[TilePlan] | None, source: Source) -> str:
         path: Path | None
@@ -163,6 +177,7 @@ class _Run:
             self.config,
             self.modalities,
             lambda done, total: self.progress("plan", done, total),
+            again=self.again,
         )
         spent = source.counters() - before
         self.spent += spent
@@ -170,7 +185,7 @@ class _Run:
         return plans, path
 
     def _fetch(self, plans: Sequence[TilePlan], total: int, source: Source) -> None:
-        groups = cut_groups(plans)
+        groups = cut_groups(plans, self.config.recipe)
         first = reserve(self.config.store, len(groups), self.run_id)
         tasks = [self._task(first + number, group) for number, group in enumerate(groups)]
 

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from geomeld_build.errors import ConfigError, SkipKind
+from geomeld_build.errors import ConfigError, SkipKind, StoreError
 from geomeld_build.grid import Anchor, PartPlan, Scene, TilePlan
 from geomeld_build.modalities import SCHEMA_VERSION
 
-__all__ = ["PLAN_SCHEMA", "PlanWriter", "plan_fingerprint", "read_plan", "write_plan"]
+__all__ = ["PLAN_SCHEMA", "PlanWriter", "is_plan_of", "plan_fingerprint", "read_plan", "write_plan"]
 
 _TIME = pa.timestamp("us", tz="UTC")
 _SCENE = pa.struct(
@@ -112,11 +112,23 @@ class PlanWriter:
 
     def write(self, batch: int, plans: Sequence[TilePlan]) -> None:
         """Keep one batch; it survives a crash from here on."""
+        # Another run of the same job may have finished and cleared up meanwhile.
+        self._parts.mkdir(parents=True, exist_ok=True)
         _write_atomic(_to_table(plans, self._fingerprint), self._part(batch))
 
-    def finish(self) -> None:
-        """Join the batches into the plan and remove them."""
+    def finish(self, batches: int) -> None:
+        """Join this many batches into the plan and remove them.
+
+        Raises:
+            StoreError: batches are gone, and no other run of the same job has finished the plan.
+        """
         parts = sorted(self._parts.glob("*.parquet"))
+        if len(parts) < batches:
+            if is_plan_of(self.path, self._fingerprint):
+                return
+            raise StoreError(
+                f"{self._parts} holds {len(parts)} of {batches} planned batches: run the same command again"
+            )
         tables = [pq.read_table(part) for part in parts] or [_to_table((), self._fingerprint)]
         _write_atomic(pa.concat_tables(tables), self.path)
         # With everything in it: a run that was killed while it wrote a batch leaves a partial file behind.
@@ -124,6 +136,11 @@ class PlanWriter:
 
     def _part(self, batch: int) -> Path:
         return self._parts / f"{batch:06d}.parquet"
+
+
+def is_plan_of(path: Path, fingerprint: str) -> bool:
+    """Whether a finished plan of this very job lies here."""
+    return path.exists() and _metadata(path).get(_FINGERPRINT_KEY) == fingerprint.encode()
 
 
 def write_plan(path: Path, plans: Sequence[TilePlan]) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from shapely.affinity import translate
 from shapely.geometry import Polygon
 from shapely.ops import unary_union
 
@@ -36,7 +37,13 @@ def covered_fraction(scenes: Iterable[Scene], tile: Polygon) -> float:
     if any(footprint is None for footprint in footprints):
         return 1.0
     union = unary_union([footprint for footprint in footprints if footprint is not None])
-    return float(union.intersection(tile).area / tile.area)
+    return max(float(translate(union, turn).intersection(tile).area / tile.area) for turn in _turns(tile))
+
+
+def _turns(tile: Polygon) -> tuple[float, ...]:
+    """Whole turns by which footprints may be written apart from a tile: only near the antimeridian."""
+    west, _, east, _ = tile.bounds
+    return (0.0,) if west > -178.0 and east < 178.0 else (0.0, -360.0, 360.0)
 
 
 def is_cross_zone(scene: Scene, anchor: Anchor) -> bool:

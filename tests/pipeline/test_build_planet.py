@@ -15,7 +15,7 @@ from geomeld_build.anchors import parse_region, sample_anchors, write_anchors
 from geomeld_build.build import BuildConfig, BuildSummary, DaskConfig, SourceConfig, build_tiles
 from geomeld_build.emulator.serve import EmulatorServer
 from geomeld_build.emulator.worlds.planet import PlanetWorld
-from geomeld_build.errors import SourceError
+from geomeld_build.errors import ConfigError, SourceError
 from geomeld_build.modalities import MODALITIES
 from geomeld_build.store import Store, open_store
 
@@ -192,3 +192,26 @@ def test_several_anchors_of_a_file(planet: EmulatorServer, tmp_path: Path) -> No
     write_anchors(tmp_path / "a.parquet", anchors)
     config = _config(tmp_path / "store", planet.url, region=None, limit=2, anchors=tmp_path / "a.parquet")
     assert build_tiles(config).anchors == 2
+
+
+def test_a_plan_of_another_recipe_is_refused(built, planet: EmulatorServer, tmp_path: Path) -> None:
+    _, summary, _ = built
+    config = _config(tmp_path / "s", planet.url, region=None, plan=Path(summary.plan_path), recipe="other-rules")
+    with pytest.raises(ConfigError, match="another recipe"):
+        build_tiles(config)
+
+
+def test_a_finished_plan_is_used_when_the_run_died_before_its_first_commit(
+    planet: EmulatorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(tmp_path / "store", planet.url, limit=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("geomeld_build.build.run.reserve", _die)
+        with pytest.raises(KeyboardInterrupt):
+            build_tiles(config)
+    summary = build_tiles(config)
+    assert (summary.counters.search_requests, summary.ok + summary.skipped) == (0, 2)
+
+
+def _die(*_: object) -> int:
+    raise KeyboardInterrupt

@@ -115,7 +115,10 @@ def test_anchor_files_come_back_unchanged_and_open_as_geoparquet(tmp_path) -> No
     anchors = sample_anchors(PUNJAB, 5, recipe="test")
     path = tmp_path / "anchors.parquet"
     write_anchors(path, anchors)
-    assert read_anchors(path, recipe="other") == anchors
+    assert read_anchors(path, recipe="test") == anchors
+    other = read_anchors(path, recipe="other")
+    assert [anchor.location_id for anchor in other] == [anchor.location_id for anchor in anchors]
+    assert not {anchor.tile_id for anchor in other} & {anchor.tile_id for anchor in anchors}
     frame = geopandas.read_parquet(path)
     assert frame.geometry.x.tolist() == [anchor.lon for anchor in anchors]
 

@@ -68,7 +68,7 @@ def _planned(count: int, **settings) -> tuple[list[TilePlan], SlowSource]:
 
 def _task(folder: Path, plans: list[TilePlan]) -> GroupTask:
     create_store(str(folder), modalities=ROWS, recipe="test")
-    (group,) = cut_groups(plans)
+    (group,) = cut_groups(plans, "test")
     return GroupTask(str(folder), 0, group, ROWS, TileRules(), 2, "test", "run")
 
 

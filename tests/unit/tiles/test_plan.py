@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geomeld_build.errors import ConfigError, SkipKind
+from geomeld_build.errors import ConfigError, SkipKind, StoreError
 from geomeld_build.grid import Scene
 from geomeld_build.modalities import MODALITIES, AtAnchor, Near, Static, With
 from geomeld_build.tiles import PlanWriter, estimate, plan_anchors, read_plan, write_plan
@@ -138,7 +138,7 @@ def test_an_interrupted_plan_goes_on_where_it_stopped(tmp_path) -> None:
     again = PlanWriter(path, fingerprint)
     assert [again.done(0), again.done(1)] == [True, False]
     again.write(1, batches[1])
-    again.finish()
+    again.finish(2)
     assert read_plan(path) == [*batches[0], *batches[1]]
     assert sorted(item.name for item in tmp_path.iterdir()) == ["plan.parquet"]
 
@@ -150,7 +150,7 @@ def test_a_batch_that_was_killed_half_written_leaves_nothing_behind(tmp_path) ->
     (tmp_path / "plan.parquet.parts" / ".000000.parquet.4711").write_bytes(b"PAR1")
     writer = PlanWriter(path, "one")
     writer.write(0, plans)
-    writer.finish()
+    writer.finish(1)
     assert read_plan(path) == plans
     assert [item.name for item in tmp_path.iterdir()] == ["plan.parquet"]
 
@@ -172,3 +172,21 @@ def test_the_estimate_counts_one_request_a_tile() -> None:
     cost = estimate(_plan(_catalog([s2_scene(ANCHOR, days, name=f"n{days}") for days in (1, 2, 3)])))
     assert (cost.tiles, cost.skipped, cost.requests) == (1, 0, 1)
     assert cost.bytes_raw >= 12 * 128 * 128 * 2
+
+
+def test_a_run_beside_ours_may_finish_the_plan_first(tmp_path) -> None:
+    plans = _plan(_catalog([s2_scene(ANCHOR, 1)]))
+    path = tmp_path / "plan.parquet"
+    slow, fast = PlanWriter(path, "job"), PlanWriter(path, "job")
+    fast.write(0, plans)
+    fast.write(1, [])
+    fast.finish(2)
+    slow.write(1, [])
+    slow.finish(2)
+    assert read_plan(path) == plans
+
+
+def test_missing_batches_are_no_plan(tmp_path) -> None:
+    writer = PlanWriter(tmp_path / "plan.parquet", "job")
+    with pytest.raises(StoreError, match="0 of 2 planned batches"):
+        writer.finish(2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,17 @@ def test_reprocessed_twins_keep_the_newest_baseline() -> None:
     old = replace(s2_scene(ANCHOR, 1, name="old"), datatake="T", baseline="02.14")
     new = replace(s2_scene(ANCHOR, 1, name="new"), datatake="T", baseline="05.00")
     assert _rank([new, old]) == _rank([old, new]) == [("new", 15)]
+
+
+@pytest.mark.parametrize("lon", [179.9999, -179.9999])
+@pytest.mark.parametrize("turn", [0.0, -360.0, 360.0])
+def test_tiles_across_the_antimeridian_are_covered_however_footprints_are_written(lon: float, turn: float) -> None:
+    anchor = anchor_at(lon, -17.0)
+    west, _, east, _ = anchor.polygon.bounds
+    assert 0.01 < east - west < 0.02
+    outline = shapely.affinity.translate(anchor.polygon.buffer(0.5), turn)
+    scene = replace(s2_scene(anchor, 1), footprint=outline)
+    assert [one.index for one, _ in rank_references([scene], anchor, RULE, PART)] == ["a"]
 
 
 def test_a_partial_footprint_is_no_reference() -> None:
