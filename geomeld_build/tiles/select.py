@@ -37,7 +37,7 @@ def covered_fraction(scenes: Iterable[Scene], tile: Polygon) -> float:
     if any(footprint is None for footprint in footprints):
         return 1.0
     union = unary_union([footprint for footprint in footprints if footprint is not None])
-    return max(float(translate(union, turn).intersection(tile).area / tile.area) for turn in _turns(tile))
+    return sum(float(translate(union, turn).intersection(tile).area / tile.area) for turn in _turns(tile))
 
 
 def _turns(tile: Polygon) -> tuple[float, ...]:

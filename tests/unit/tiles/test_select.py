@@ -74,6 +74,17 @@ def test_tiles_across_the_antimeridian_are_covered_however_footprints_are_writte
     assert [one.index for one, _ in rank_references([scene], anchor, RULE, PART)] == ["a"]
 
 
+def test_footprints_cut_at_the_antimeridian_add_up() -> None:
+    anchor = anchor_at(179.9999, -17.0)
+    west, south, east, north = anchor.polygon.bounds
+    halves = [shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east - 360.0, north)]
+    scene = replace(s2_scene(anchor, 1), footprint=shapely.MultiPolygon(halves))
+    assert covered_fraction([scene], anchor.polygon) == pytest.approx(
+        covered_fraction([replace(scene, footprint=anchor.polygon.envelope)], anchor.polygon)
+    )
+    assert covered_fraction([replace(scene, footprint=halves[0])], anchor.polygon) < 0.9
+
+
 def test_a_partial_footprint_is_no_reference() -> None:
     assert _rank([s2_scene(ANCHOR, 0, covers=False)]) == []
 
