@@ -75,10 +75,8 @@ def _serve(world: World, settings: EmulatorSettings, host: str, port: int) -> No
 
     server = EmulatorServer(world, settings, host=host, port=port)
     ended = threading.Event()
-    # A supervisor's polite stop is an ordinary end; Ctrl-C comes as an exception, also where a shell started this
-    # process in the background and had it ignore the signal.
+    # A supervisor's polite stop is an ordinary end; Ctrl-C comes as an exception.
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         server.start()
     except OSError as error:
