@@ -33,7 +33,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def process(world: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "geomeld_build.cli", "emulator", "--world", str(world), "--no-quota"]
+    # Tests that a shell runs in the background hand down that Ctrl-C is ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import geomeld_build.cli.__main__"
+    command = [sys.executable, "-c", code, "emulator", "--world", str(world), "--no-quota"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         yield started
         if started.poll() is None:

@@ -9,10 +9,13 @@ import sys
 from geomeld_build.cli.interrupts import twice_to_leave
 
 _WAITS = """
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from geomeld_build.cli.interrupts import twice_to_leave
 
+# Tests that a shell runs in the background hand down that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with twice_to_leave(), ThreadPoolExecutor(1) as pool:
     future = pool.submit(time.sleep, 60)
     print("ready", flush=True)
