@@ -45,7 +45,10 @@ def test_the_second_one_does_not_wait_for_threads() -> None:
 
 
 def test_the_signal_is_given_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with twice_to_leave():
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with twice_to_leave():
+            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, inherited)
