@@ -10,25 +10,35 @@ from geomeld_build.store.layout import GROUP_TILES, array_spec
 from geomeld_build.store.reader import Store, open_store
 from geomeld_build.store.records import PartRecord, RowRecord, RunRecord, TileRecord, records_to_table
 from geomeld_build.store.reservations import reserve
+from geomeld_build.store.statistics import BandStatistics, StoreStatistics
+from geomeld_build.store.statistics_splits import known_splits
+from geomeld_build.store.statistics_table import append_statistics, group_statistics
+from geomeld_build.store.statistics_update import update_statistics
 from geomeld_build.store.writer import ShardObject, write_group
 
 __all__ = [
     "GROUP_TILES",
+    "BandStatistics",
     "CommitResult",
     "PartRecord",
     "RowRecord",
     "RunRecord",
     "ShardObject",
     "Store",
+    "StoreStatistics",
     "TileRecord",
     "append_run",
     "append_side_table",
+    "append_statistics",
     "array_spec",
     "commit",
     "create_store",
+    "group_statistics",
+    "known_splits",
     "open_store",
     "records_to_table",
     "reserve",
+    "update_statistics",
     "verify_group",
     "write_group",
 ]

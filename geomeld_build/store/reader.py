@@ -23,6 +23,8 @@ from geomeld_build.store.decode import tile_dataset
 from geomeld_build.store.lazy import lazy_dataset
 from geomeld_build.store.objects import local_root
 from geomeld_build.store.schema import OUTCOMES_PRESENT, STATUSES
+from geomeld_build.store.statistics import StoreStatistics, store_statistics
+from geomeld_build.store.statistics_tiles import View
 from geomeld_build.store.status import store_status
 
 __all__ = ["Store", "open_store"]
@@ -163,6 +165,26 @@ class Store:
     def status(self) -> dict[str, Any]:
         """What the store holds and what it cost: see ``geomeld_build.store.status``."""
         return store_status(self._tables, self.version)
+
+    def statistics(self, where: str | None = None, split: str | None = None) -> StoreStatistics:
+        """Exact statistics per band over the valid pixels of the version's tiles: see ``docs/statistics.md``.
+
+        Args:
+            where: only tiles that meet this SQL condition on the columns of ``tiles``.
+            split: only tiles of this split, by the side table ``splits``.
+
+        Raises:
+            ConfigError: the condition is wrong, or the store has no such split.
+            StoreError: a table or a shard object cannot be read.
+        """
+        return store_statistics(self.statistics_view(), where, split)
+
+    def statistics_view(self) -> View:
+        """What the statistics read of this store."""
+        return View(self.uri, self.version, self.modalities, self._tables, self._block)
+
+    def _block(self, name: str, start: int, stop: int) -> NDArray[Any]:
+        return np.asarray(self._array(name)[start:stop])
 
     @cached_property
     def _only_tiles(self) -> dict[str, DeltaTable]:
