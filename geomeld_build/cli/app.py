@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from geomeld_build.cli.commands import anchors, build, demo, doctor, emulator, flows, plan, stats, store, tables
+from geomeld_build.cli.commands import (
+    anchors,
+    build,
+    demo,
+    doctor,
+    emulator,
+    flows,
+    maintenance,
+    plan,
+    stats,
+    store,
+    tables,
+)
 from geomeld_build.cli.failures import FAILURE, INTERRUPTED, explain
 
 __all__ = ["app", "main"]
