@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.errors import ConfigError
 
-__all__ = ["EpochPlan", "LoaderState", "OrderRule", "epoch_plan", "epoch_windows", "mixed"]
+__all__ = ["EpochPlan", "LoaderState", "OrderRule", "epoch_key", "epoch_plan", "epoch_windows", "mixed"]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
@@ -61,6 +61,8 @@ class LoaderState:
     """Windows of this rank that were given out."""
     batch_in_window: int
     """Batches of the next window that were given out."""
+    rank: int = 0
+    """Whose windows these are; any rank of the same world continues from it."""
     order: str = ""
     """Identity of tiles and rule, so that a changed filter, batch or world size is noticed."""
 
@@ -127,7 +129,7 @@ def epoch_windows(
     if blocks == 0:
         return ()
     count = min(blocks, max(least, -(-blocks // max(1, window // block))))
-    base = _key(version, seed, epoch)
+    base = epoch_key(version, seed, epoch)
     order = np.argsort(_draw(base, 0, blocks), kind="stable")
     # Every sample has its own number, whatever window it falls into.
     numbers = _draw(base, 1, samples)
@@ -140,7 +142,8 @@ def epoch_windows(
     return tuple(windows)
 
 
-def _key(*parts: int) -> int:
+def epoch_key(*parts: int) -> int:
+    """One 64-bit number from several, e.g. of version, seed and epoch."""
     key = 0
     for part in parts:
         key = int(mixed(np.array([(key ^ part) & _MASK], np.uint64))[0])
@@ -148,7 +151,7 @@ def _key(*parts: int) -> int:
 
 
 def _draw(base: int, purpose: int, count: int) -> NDArray[np.uint64]:
-    start = np.uint64(_key(base, purpose))
+    start = np.uint64(epoch_key(base, purpose))
     with np.errstate(over="ignore"):
         return mixed(start + np.arange(count, dtype=np.uint64))
 
@@ -181,7 +184,8 @@ def epoch_plan(samples: int, rule: OrderRule, *, version: int, epoch: int, rank:
             f"{samples} samples in {len(windows)} windows do not give each of {rule.world} ranks a batch of "
             f"{rule.batch}: choose a smaller batch, or drop_last=False on a single rank"
         )
-    mine, taken = [], []
+    mine: list[NDArray[np.int32]] = []
+    taken: list[int] = []
     for window, count in zip(windows[rank :: rule.world], batches[rank :: rule.world], strict=True):
         if (take := min(count, steps - sum(taken))) > 0:
             mine.append(window)

@@ -26,7 +26,7 @@ from geomeld_build.store.layout import array_key
 from geomeld_build.store.objects import ObjectMissing, open_objects
 from geomeld_build.store.shard_index import ABSENT, ShardChain, UnknownChain, parse_chain, parse_index
 from geomeld_build.store.shard_ranges import Ranges, open_ranges
-from geomeld_build.store.shard_spans import Place, spans_of
+from geomeld_build.store.shard_spans import joined_spans, single_spans
 
 __all__ = ["Bands", "PackedArray", "ShardReader", "shared_pool"]
 
@@ -200,8 +200,11 @@ class ShardReader:
             raise errors[0]
         return {name: target[name] for name in wanted}
 
-    def locate(self, name: str, rows: Sequence[int]) -> list[Place]:
+    def locate(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the chunks of some places lie.
+
+        Returns:
+            ``(place, 3)`` int64: shard, offset (``ABSENT`` where there is no chunk), length.
 
         Raises:
             StoreError: a shard is damaged or cannot be read.
@@ -210,15 +213,21 @@ class ShardReader:
         if not isinstance(array, PackedArray):
             raise StoreError(f"{self.uri}/{name} is read by zarr-python: its chunks have no place here")
         chain = array.chain
-        found = []
-        current, index = -1, None
-        for row in rows:
-            shard, slot = divmod(row, chain.tiles)
-            if shard != current:
-                current, index = shard, self._index(chain, shard)
-            place = Place(shard, ABSENT, 0) if index is None else Place(shard, *index[slot].tolist())
-            found.append(place)
+        found = np.empty((len(rows), 3), np.int64)
+        shards, slots = np.divmod(rows, chain.tiles)
+        found[:, 0] = shards
+        if len(rows) and (shards == shards[0]).all():
+            found[:, 1:] = self._lines(chain, int(shards[0]), slots)
+            return found
+        order = np.argsort(shards, kind="stable")
+        for mine in np.split(order, np.flatnonzero(np.diff(shards[order])) + 1):
+            if len(mine):
+                found[mine, 1:] = self._lines(chain, int(shards[mine[0]]), slots[mine])
         return found
+
+    def _lines(self, chain: ShardChain, shard: int, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        index = self._index(chain, shard)
+        return np.tile(np.array([ABSENT, 0], np.int64), (len(slots), 1)) if index is None else index[slots]
 
     def unpack(
         self, name: str, row: int, chunk: memoryview, chosen: NDArray[np.intp] | None, out: NDArray[Any]
@@ -248,16 +257,17 @@ class ShardReader:
         if isinstance(array, ZarrRows):
             array.read(rows, chosen, out)
             return
-        places = self.locate(name, rows)
-        for position, place in enumerate(places):
-            if place.offset == ABSENT:
+        located = self.locate(name, np.array(rows, np.int64))
+        places = located.tolist()
+        for position, (_, offset, _) in enumerate(places):
+            if offset == ABSENT:
                 out[position] = array.chain.fill
-        for span in spans_of(places, join=not self.ranges.cheap):
+        for span in single_spans(located) if self.ranges.cheap else joined_spans(located):
             data = self._scratch.bytes(span.stop - span.start)
             self.ranges.read_into(array.chain.key(span.shard), span.start, data)
             for position in span.positions:
-                first = places[position].offset - span.start
-                chunk = data[first : first + places[position].length]
+                _, offset, length = places[position]
+                chunk = data[offset - span.start : offset - span.start + length]
                 self.unpack(name, rows[position], chunk, chosen, out[position])
 
     def _index(self, chain: ShardChain, shard: int) -> NDArray[np.int64] | None:

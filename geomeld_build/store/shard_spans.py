@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geomeld_build.store.shard_index import ABSENT
 
-__all__ = ["Place", "Span", "spans_of"]
+__all__ = ["Span", "joined_spans", "single_spans"]
 
 _GAP = 64 * 1024
 """Bytes between two chunks that are cheaper to read than to leave out."""
-_LONGEST = 16 * 1024 * 1024
 
 
-class Place(NamedTuple):
-    """Where a chunk lies."""
-
-    shard: int
-    offset: int
-    """``ABSENT`` where there is no chunk."""
-    length: int
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """One read: bytes of a shard, and the chunks in it by their position in what was asked for."""
 
@@ -34,30 +26,29 @@ class Span:
     positions: list[int]
 
 
-def spans_of(places: Sequence[Place], *, join: bool) -> Iterator[Span]:
-    """The reads that bring all chunks that are there.
+def single_spans(places: NDArray[np.int64]) -> Iterator[Span]:
+    """One read for every chunk that is there, in the order given.
 
     Args:
-        places: of the chunks, in any order.
-        join: read neighbours together.
+        places: ``(chunk, 3)``: shard, offset (``ABSENT`` where there is no chunk), length.
     """
-    if not join:
-        for position, place in enumerate(places):
-            if place.offset != ABSENT:
-                yield Span(place.shard, place.offset, place.offset + place.length, [position])
+    for position, (shard, offset, length) in enumerate(places.tolist()):
+        if offset != ABSENT:
+            yield Span(shard, offset, offset + length, [position])
+
+
+def joined_spans(places: NDArray[np.int64]) -> Iterator[Span]:
+    """Reads of neighbouring chunks together, in the order in which they lie.
+
+    Args:
+        places: as for ``single_spans``, in any order.
+    """
+    order = np.lexsort((places[:, 1], places[:, 0]))
+    order = order[places[order, 1] != ABSENT]
+    if len(order) == 0:
         return
-    current: Span | None = None
-    for position in sorted(range(len(places)), key=lambda position: places[position]):
-        shard, offset, length = places[position]
-        if offset == ABSENT:
-            continue
-        near = current is not None and shard == current.shard and offset <= current.stop + _GAP
-        if current is not None and near and offset + length - current.start <= _LONGEST:
-            current.stop = max(current.stop, offset + length)
-            current.positions.append(position)
-            continue
-        if current is not None:
-            yield current
-        current = Span(shard, offset, offset + length, [position])
-    if current is not None:
-        yield current
+    shards, starts = places[order, 0], places[order, 1]
+    stops = starts + places[order, 2]
+    near = (shards[1:] == shards[:-1]) & (starts[1:] <= stops[:-1] + _GAP)
+    for part in np.split(np.arange(len(order)), np.flatnonzero(~near) + 1):
+        yield Span(int(shards[part[0]]), int(starts[part[0]]), int(stops[part].max()), order[part].tolist())
