@@ -20,7 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 def test_the_commands_of_this_release() -> None:
     assert set(COMMANDS) == {
         "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "plan", "build",
-        "status", "query", "show", "stats", "verify", "repair", "deploy", "run",
+        "status", "query", "show", "stats", "verify", "repair", "gc", "deploy", "run",
     }  # fmt: skip
 
 
@@ -52,6 +52,7 @@ DATA = (
     "show",
     "verify",
     "repair",
+    "gc",
 )
 
 

@@ -1,4 +1,4 @@
-"""``verify``, ``repair``: keep a store sound."""
+"""``verify``, ``repair``, ``gc``: keep a store sound and small."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from geomeld_build.cli.output import amount, bars, print_json, print_table, say
 
 if TYPE_CHECKING:
     from geomeld_build.build.repair import RepairSummary
+    from geomeld_build.store.gc import GcReport
     from geomeld_build.store.verify import VerifyReport
 
 __all__ = ["register"]
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog="Example: geomeld-build verify tiles.store --json")(verify)
     app.command(epilog="Example: geomeld-build repair tiles.store --project my-project")(repair)
+    app.command(epilog="Example: geomeld-build gc tiles.store --dry-run")(gc)
 
 
 def verify(
@@ -123,3 +125,58 @@ def _show_repair(summary: RepairSummary) -> None:
         say(f"cannot mend: {line}")
     if summary.left:
         say(f"{summary.left} tiles stay damaged; run the same command again when the source answers")
+
+
+def gc(
+    store: _Store,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, say what would be deleted.")] = False,
+    retention_days: Annotated[
+        float, typer.Option(min=0, help="Catalog versions that were the newest within so many days stay.")
+    ] = 30,
+    reservation_days: Annotated[
+        float, typer.Option(min=0, help="A run may need so many days from its reservation to its last commit.")
+    ] = 7,
+    compact: Annotated[bool, typer.Option("--compact", help="Merge the small files of the tables first.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Delete what no retained version of the catalog and no running build needs.
+
+    Versions that a reader holds stay, however old. Opening a version that was cleaned up says so.
+    """
+    options.existing_store(store)
+    from datetime import timedelta
+
+    from geomeld_build.store.gc import collect_garbage
+
+    with bars() as progress:
+        report = collect_garbage(
+            store,
+            retention=timedelta(days=retention_days),
+            reservations=timedelta(days=reservation_days),
+            compaction=compact,
+            dry_run=dry_run,
+            progress=lambda done, total: progress("gc", done, total, "objects"),
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show_garbage(report)
+
+
+def _show_garbage(report: GcReport) -> None:
+    deleted = "would be deleted" if report.dry_run else "deleted"
+    files = ", ".join(f"{done.table} {done.files_before} to {done.files_after}" for done in report.compacted)
+    print_table(
+        ("gc", ""),
+        [
+            ("store", report.store),
+            ("catalog version", report.version),
+            ("versions expired", len(report.expired)),
+            ("old versions held by readers", ", ".join(map(str, report.held)) or "none"),
+            (f"shard objects {deleted}", report.objects),
+            ("their bytes", amount(report.bytes)),
+            (f"table files {deleted}", report.table_files),
+            (f"half-written files {deleted}", report.leftovers),
+            ("table files merged", files or "none"),
+        ],
+    )
