@@ -26,6 +26,7 @@ from geomeld_build.store.schema import OUTCOMES_PRESENT, STATUSES
 from geomeld_build.store.statistics import StoreStatistics, store_statistics
 from geomeld_build.store.statistics_tiles import View
 from geomeld_build.store.status import store_status
+from geomeld_build.store.window_series import place_series
 
 __all__ = ["Store", "open_store"]
 
@@ -143,6 +144,15 @@ class Store:
                     f"{record['row']}: the shard object is lost"
                 )
         return tile_dataset(record, stored)
+
+    def series(self, location_id: str, modalities: Sequence[str] | None = None) -> xr.Dataset:
+        """All tiles of a place as in ``tile``, with ``time`` as the first dimension and ``tile_id`` along it.
+
+        Raises:
+            ConfigError: the version has no tile there, or the store no such row.
+            StoreError: the catalog says that there are pixels, and there are none.
+        """
+        return place_series(self, location_id, modalities)
 
     def to_xarray(self, chunks: int | None = None, modalities: Sequence[str] | None = None) -> xr.Dataset:
         """All tiles of the version, lazily with Dask, in physical units as in ``tile``.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import xarray as xr
 from numpy.typing import NDArray
 
 from geomeld_build.errors import ConfigError, StoreError
@@ -204,6 +205,32 @@ def test_several_dates_of_a_place(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(batch["elevation"][sample, 1], tile_of(10 * place + second)["elevation"])
         assert sorted(places) == [0, 2, 3, 4]
     assert len([choice for choice in choices if choice[0] == 3]) > 2, "always the same dates"
+
+
+def test_a_place_through_time(tmp_path: Path) -> None:
+    uri = new_store(tmp_path, FEW)
+    objects = write_group(uri, 0, [tile_of(number) for number in range(3)], FEW)
+    records = []
+    for slot, days in enumerate((200, 0, 100)):
+        anchor = place_anchor(10.0, 40.0, DAY + timedelta(days=days), recipe=RECIPE)
+        scene = replace(scene_of(slot), datetime=anchor.datetime)
+        records.append(record_of(slot, 0, slot, plan=TilePlan(anchor, 0, scene, 15, ())))
+    commit(uri, records_to_table(records), objects)
+    store = open_store(uri)
+    series = store.series(records[0].plan.anchor.location_id)
+    assert series["elevation"].dims == ("time", "elevation_band", "y", "x")
+    assert series["time"].to_index().is_monotonic_increasing
+    assert str(series["time"].values[0]).startswith("2021-05-07T05:30")
+    order = [1, 2, 0]
+    assert series["tile_id"].values.tolist() == [records[n].plan.anchor.tile_id for n in order]
+    for at, number in enumerate(order):
+        xr.testing.assert_equal(
+            series["canopy_height"].isel(time=at, drop=True).drop_vars("tile_id", errors="ignore"),
+            store.tile(records[number].plan.anchor.tile_id)["canopy_height"],
+        )
+    assert series.rio.crs == store.tile(records[0].plan.anchor.tile_id).rio.crs
+    with pytest.raises(ConfigError, match="no tile of place 'nowhere'"):
+        store.series("nowhere")
 
 
 def test_a_lost_shard_is_no_nodata(tmp_path: Path) -> None:
