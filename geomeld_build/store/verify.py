@@ -23,7 +23,7 @@ from geomeld_build.store.create import read_header
 from geomeld_build.store.layout import array_key, object_key, shard_tiles
 from geomeld_build.store.objects import ObjectMissing, Objects, open_objects
 from geomeld_build.store.schema import OUTCOMES_PRESENT
-from geomeld_build.store.verify_arrays import ArrayFault, array_fault, inner_codecs
+from geomeld_build.store.verify_arrays import ArrayFault, array_fault, array_length, inner_codecs
 from geomeld_build.store.verify_shard import broken_places
 
 __all__ = ["Finding", "FindingKind", "VerifyReport", "verify_store"]
@@ -56,7 +56,8 @@ class FindingKind(StrEnum):
     FOREIGN_ARRAY = "foreign_array"
     """The metadata of an array is not that of its row: type, shape, chunks or nodata differ."""
     SHORT_ARRAY = "short_array"
-    """The array ends before the last committed place; the next commit or repair lengthens it."""
+    """The array ends before the last committed place, or before another array, which xarray refuses to open together;
+    the next commit or repair lengthens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,9 @@ def _array_findings(rim: Objects, names: Sequence[str], end: int | None) -> Iter
         ArrayFault.FOREIGN: FindingKind.FOREIGN_ARRAY,
         ArrayFault.SHORT: FindingKind.SHORT_ARRAY,
     }
+    needed = max([0 if end is None else end + 1, *(array_length(rim, name) for name in names)])
     for name in names:
-        fault = array_fault(rim, modality(name), 0 if end is None else end + 1)
+        fault = array_fault(rim, modality(name), needed)
         if fault is not None:
             what, detail = fault
             yield Finding(kinds[what], name, array_key(name), None, None, 0, None, detail)

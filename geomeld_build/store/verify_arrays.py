@@ -11,7 +11,7 @@ from geomeld_build.modalities import Modality
 from geomeld_build.store.layout import array_key, array_metadata
 from geomeld_build.store.objects import ObjectMissing, Objects
 
-__all__ = ["ArrayFault", "array_fault", "inner_codecs"]
+__all__ = ["ArrayFault", "array_fault", "array_length", "inner_codecs"]
 
 _SHARDING = "sharding_indexed"
 _SAME = ("zarr_format", "node_type", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value")
@@ -47,9 +47,15 @@ def array_fault(rim: Objects, row: Modality, places: int) -> tuple[ArrayFault, s
     if not isinstance(shape, list) or shape[1:] != wanted["shape"][1:]:
         return ArrayFault.FOREIGN, f"{rim.uri}/{key}: shape is {shape!r}, expected [any, *{wanted['shape'][1:]}]"
     if shape[0] < places:
-        detail = f"{rim.uri}/{key} has {shape[0]} places, and place {places - 1} is committed"
+        detail = f"{rim.uri}/{key} has {shape[0]} places, and the catalog or another array needs {places}"
         return ArrayFault.SHORT, detail
     return None
+
+
+def array_length(rim: Objects, name: str) -> int:
+    """Places along ``tile`` that an array has by its metadata; 0 when it cannot be told."""
+    shape = (_document(rim, array_key(name)) or {}).get("shape")
+    return shape[0] if isinstance(shape, list) and shape and isinstance(shape[0], int) else 0
 
 
 def inner_codecs(rim: Objects, name: str) -> tuple[str, ...]:
