@@ -191,10 +191,7 @@ class Store:
 
     def statistics_view(self) -> View:
         """What the statistics read of this store."""
-        return View(self.uri, self.version, self.modalities, self._tables, self._block)
-
-    def _block(self, name: str, start: int, stop: int) -> NDArray[Any]:
-        return np.asarray(self._array(name)[start:stop])
+        return View(self.uri, self.version, self.modalities, self._tables)
 
     @cached_property
     def _only_tiles(self) -> dict[str, DeltaTable]:

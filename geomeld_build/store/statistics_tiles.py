@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from geomeld_build.modalities import Modality
 from geomeld_build.store.catalog import TILES, run_sql
 from geomeld_build.store.layout import GROUP_TILES
 from geomeld_build.store.schema import OUTCOMES_PRESENT
+from geomeld_build.store.shard_reader import ShardReader
 from geomeld_build.store.statistics_histogram import BandCounts
 from geomeld_build.store.statistics_splits import SPLITS, split_key, splits_query
 from geomeld_build.store.statistics_table import STATS, Entries, read_entries
@@ -25,7 +27,7 @@ _BLOCK = 32
 """Tiles read at once: 13 MB of the widest row of the tile grid."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """What statistics need of an open store."""
 
@@ -33,8 +35,11 @@ class View:
     version: int
     modalities: tuple[str, ...]
     tables: Mapping[str, DeltaTable]
-    block: Callable[[str, int, int], NDArray[Any]]
-    """Row name and half-open range of places to stored pixels ``(tile, band, y, x)``."""
+
+    @cached_property
+    def reader(self) -> ShardReader:
+        """Opened only where pixels have to be read."""
+        return ShardReader(self.uri, self.modalities)
 
 
 def tiles_by_split(
@@ -118,9 +123,10 @@ def count_pixels(view: View, shard: int, slots: int, counts: BandCounts) -> None
     sql = f"SELECT slot, tile_id, {name}_outcome AS outcome FROM {TILES} WHERE shard = {shard} AND status = 'ok'"
     facts = {row["slot"]: row for row in run_sql({TILES: view.tables[TILES]}, sql).to_pylist()}
     present = [slot for slot in _bits(slots) if facts[slot]["outcome"] in OUTCOMES_PRESENT]
-    for start, stop in _runs(present):
-        block = view.block(name, shard * GROUP_TILES + start, shard * GROUP_TILES + stop)
-        _require_pixels(view.uri, counts.row, block, [facts[slot]["tile_id"] for slot in range(start, stop)])
+    for start in range(0, len(present), _BLOCK):
+        some = present[start : start + _BLOCK]
+        block = view.reader.read([shard * GROUP_TILES + slot for slot in some], [name])[name]
+        _require_pixels(view.uri, counts.row, block, [facts[slot]["tile_id"] for slot in some])
         counts.add_pixels(list(block))
 
 
@@ -136,14 +142,3 @@ def _require_pixels(uri: str, row: Modality, block: NDArray[Any], tile_ids: Sequ
 
 def _bits(slots: int) -> Iterator[int]:
     return (slot for slot in range(slots.bit_length()) if slots >> slot & 1)
-
-
-def _runs(slots: Iterable[int]) -> list[tuple[int, int]]:
-    """Slots as half-open runs of at most ``_BLOCK``."""
-    runs: list[tuple[int, int]] = []
-    for slot in slots:
-        if runs and runs[-1][1] == slot and slot - runs[-1][0] < _BLOCK:
-            runs[-1] = (runs[-1][0], slot + 1)
-        else:
-            runs.append((slot, slot + 1))
-    return runs

@@ -31,6 +31,7 @@ from geomeld_build.store import (
     write_group,
 )
 from geomeld_build.store.layout import object_key
+from geomeld_build.store.swap import swap
 from tests.unit.store.making import DAY, FEW, anchor_of, new_store, put_group, record_of, rows_of, tile_of
 
 CONTINUOUS = ("elevation", "canopy_height")
@@ -191,6 +192,22 @@ def test_two_splits_of_one_place_are_an_error(tmp_path: Path) -> None:
     put_splits(uri, {0: "val"})
     with pytest.raises(StoreError, match="two splits for location_id"):
         open_store(uri).statistics(split="train")
+
+
+def test_tiles_that_moved_count_once(tmp_path: Path) -> None:
+    uri = new_store(tmp_path)
+    put(uri, 0, [0, 1, 2])
+    before = open_store(uri).statistics()
+    moved = {"elevation": tile_of(7)["elevation"], **{name: tile_of(1)[name] for name in FEW[1:]}}
+    objects = write_group(uri, 1, [moved], FEW)
+    swap(uri, records_to_table([record_of(1, 1, 0)]), objects, {anchor_of(1).tile_id: 1})
+    for read in (3, 0):
+        found = open_store(uri).statistics()
+        assert (found.tiles, found.tiles_read) == (3, read)
+        heights = np.stack([tile["elevation"] for tile in (tile_of(0), moved, tile_of(2))])
+        assert_band(found, "elevation", "elevation", heights[heights != MODALITIES["elevation"].nodata])
+        update_statistics(uri)
+    assert open_store(uri, before.catalog_version).statistics().to_json() == before.to_json()
 
 
 def test_no_valid_pixel(tmp_path: Path) -> None:
