@@ -50,6 +50,7 @@ DATA = (
     "status",
     "query",
     "show",
+    "stats",
     "verify",
     "repair",
     "gc",
