@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,8 @@ def planet_tiles(folder: Path, count: int, regions: int = len(_REGIONS)) -> list
             source = SourceConfig(url=server.url, project="local")
             build_tiles(BuildConfig(store=uri, region=region, limit=wanted, workers=4, modalities=NAMES, source=source))
             store = open_store(uri)
-            ids = store.tile_ids()[: -(-count // regions)]
-            found.append([store.raw(tile_id, NAMES) for tile_id in ids])
-    return [tile for tiles in zip(*found, strict=False) for tile in tiles][:count]
+            found.append([store.raw(tile_id, NAMES) for tile_id in store.tile_ids()])
+    return [tile for tiles in zip_longest(*found) for tile in tiles if tile is not None][:count]
 
 
 def compact_store(uri: str, tiles: list[dict[str, NDArray[Any]]], copies: int) -> None:
