@@ -169,16 +169,15 @@ def _announce(uri: str, rim: Objects, since: datetime, planned: _Versions) -> _V
 
 
 def _garbage(uri: str, rim: Objects, names: Sequence[str], versions: _Versions, since: datetime) -> Iterator[str]:
-    # Reservations before references: a run that commits in between is then found as one or the other.
+    # In this order: an object that is listed was reserved before, and if its run commits meanwhile, the newest version
+    # knows it. The other way round, a run that starts in between would lose what it writes.
+    listed = [(modality(name), number) for name in names for number in rim.folders(f"{name}/c") if number.isdigit()]
     live = set(_reserved_groups(rim, since))
-    newest = load_table(uri, TILES)
-    needed = referenced_keys(uri, versions.kept, newest)
-    for name in names:
-        row = modality(name)
-        for number in rim.folders(f"{name}/c"):
-            key = f"{name}/c/{number}/0/0/0"
-            if number.isdigit() and key not in needed and _group(row, int(number)) not in live and _size(rim, key) >= 0:
-                yield key
+    needed = referenced_keys(uri, versions.kept, load_table(uri, TILES))
+    for row, number in listed:
+        key = f"{row.name}/c/{number}/0/0/0"
+        if key not in needed and _group(row, int(number)) not in live and _size(rim, key) >= 0:
+            yield key
 
 
 def _group(row: Modality, number: int) -> int:

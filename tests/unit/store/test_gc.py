@@ -206,6 +206,28 @@ def test_a_lease_taken_while_gc_decides_is_seen(uri: str, monkeypatch: pytest.Mo
     assert_pixels(uri, [0, 1, 2], 2)
 
 
+def test_a_run_that_starts_while_gc_looks_loses_nothing(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from geomeld_build.store import gc
+
+    listing, referenced = gc._reserved_groups, gc.referenced_keys
+
+    def reserved(rim: Any, since: datetime) -> Any:
+        found = list(listing(rim, since))
+        put_group(uri, reserve(uri, 1, "fast"), [20])
+        write_group(uri, reserve(uri, 1, "slow"), [tile_of(21)], FEW)
+        return found
+
+    def keys(*args: Any) -> Any:
+        write_group(uri, reserve(uri, 1, "slower"), [tile_of(22)], FEW)
+        return referenced(*args)
+
+    monkeypatch.setattr(gc, "_reserved_groups", reserved)
+    monkeypatch.setattr(gc, "referenced_keys", keys)
+    collect_garbage(uri, retention=timedelta(0))
+    assert_pixels(uri, [0, 1, 2, 20])
+    assert {f"elevation/{shard}" for shard in (3, 4, 5)} <= shards(uri)
+
+
 def test_compaction_changes_files_and_not_rows(tmp_path: Path) -> None:
     uri = new_store(tmp_path)
     for number in range(6):
