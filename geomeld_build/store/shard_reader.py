@@ -26,7 +26,7 @@ from geomeld_build.store.layout import array_key
 from geomeld_build.store.objects import ObjectMissing, open_objects
 from geomeld_build.store.shard_index import ABSENT, ShardChain, UnknownChain, parse_chain, parse_index
 from geomeld_build.store.shard_ranges import Ranges, open_ranges
-from geomeld_build.store.shard_spans import joined_spans, single_spans
+from geomeld_build.store.shard_spans import joined_spans
 
 __all__ = ["Bands", "PackedArray", "ShardReader", "shared_pool"]
 
@@ -257,18 +257,35 @@ class ShardReader:
         if isinstance(array, ZarrRows):
             array.read(rows, chosen, out)
             return
-        located = self.locate(name, np.array(rows, np.int64))
-        places = located.tolist()
-        for position, (_, offset, _) in enumerate(places):
+        if not self.ranges.cheap:
+            self._read_joined(array.chain, rows, chosen, out)
+            return
+        current, key, index = -1, "", None
+        for position, row in enumerate(rows):
+            shard, slot = divmod(row, array.chain.tiles)
+            if shard != current:
+                current, index = shard, self._index(array.chain, shard)
+                key = array.chain.key(shard)
+            offset, length = (ABSENT, 0) if index is None else index[slot].tolist()
             if offset == ABSENT:
                 out[position] = array.chain.fill
-        for span in single_spans(located) if self.ranges.cheap else joined_spans(located):
+                continue
+            chunk = self._scratch.bytes(length)
+            self.ranges.read_into(key, offset, chunk)
+            self.unpack(name, row, chunk, chosen, out[position])
+
+    def _read_joined(
+        self, chain: ShardChain, rows: Sequence[int], chosen: NDArray[np.intp] | None, out: NDArray[Any]
+    ) -> None:
+        places = self.locate(chain.name, np.array(rows, np.int64))
+        out[places[:, 1] == ABSENT] = chain.fill
+        for span in joined_spans(places):
             data = self._scratch.bytes(span.stop - span.start)
-            self.ranges.read_into(array.chain.key(span.shard), span.start, data)
+            self.ranges.read_into(chain.key(span.shard), span.start, data)
             for position in span.positions:
-                _, offset, length = places[position]
+                _, offset, length = places[position].tolist()
                 chunk = data[offset - span.start : offset - span.start + length]
-                self.unpack(name, rows[position], chunk, chosen, out[position])
+                self.unpack(chain.name, rows[position], chunk, chosen, out[position])
 
     def _index(self, chain: ShardChain, shard: int) -> NDArray[np.int64] | None:
         key = (chain.name, shard)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.store.shard_index import ABSENT
 
-__all__ = ["Span", "joined_spans", "single_spans"]
+__all__ = ["Span", "joined_spans"]
 
 _GAP = 64 * 1024
 """Bytes between two chunks that are cheaper to read than to leave out."""
@@ -26,22 +26,11 @@ class Span:
     positions: list[int]
 
 
-def single_spans(places: NDArray[np.int64]) -> Iterator[Span]:
-    """One read for every chunk that is there, in the order given.
-
-    Args:
-        places: ``(chunk, 3)``: shard, offset (``ABSENT`` where there is no chunk), length.
-    """
-    for position, (shard, offset, length) in enumerate(places.tolist()):
-        if offset != ABSENT:
-            yield Span(shard, offset, offset + length, [position])
-
-
 def joined_spans(places: NDArray[np.int64]) -> Iterator[Span]:
     """Reads of neighbouring chunks together, in the order in which they lie.
 
     Args:
-        places: as for ``single_spans``, in any order.
+        places: ``(chunk, 3)``: shard, offset (``ABSENT`` where there is no chunk), length; in any order.
     """
     order = np.lexsort((places[:, 1], places[:, 0]))
     order = order[places[order, 1] != ABSENT]
