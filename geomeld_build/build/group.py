@@ -14,12 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import pyarrow as pa
+
 from geomeld_build.build.config import TileRules
 from geomeld_build.build.records import tile_record
 from geomeld_build.errors import SkipKind
 from geomeld_build.grid import TilePlan, seed_of
 from geomeld_build.sources import Counters, Source
-from geomeld_build.store import GROUP_TILES, ShardObject, TileRecord, write_group
+from geomeld_build.store import (
+    GROUP_TILES,
+    ShardObject,
+    TileRecord,
+    group_statistics,
+    known_splits,
+    write_group,
+)
 from geomeld_build.tiles import FetchedTile, fetch_tile, not_tried
 
 __all__ = ["GroupResult", "GroupTask", "OnTile", "cut_groups", "fetch_group"]
@@ -54,6 +63,8 @@ class GroupResult:
     shard: int
     records: tuple[TileRecord, ...]
     objects: tuple[ShardObject, ...]
+    statistics: pa.Table
+    """Rows of ``tables/stats``, counted while the pixels were in memory."""
     counters: Counters
     retries_cloud: int
     started: datetime
@@ -104,11 +115,14 @@ def fetch_group(
     kept = [tile for tile in tiles if tile.status == "ok"]
     objects = write_group(task.store, task.shard, [tile.arrays for tile in kept], task.modalities) if kept else ()
     slots = {tile.plan.anchor.tile_id: slot for slot, tile in enumerate(kept)}
+    splits = known_splits(task.store, {slot: tile.plan.anchor for slot, tile in enumerate(kept)})
+    arrays = {slot: tile.arrays for slot, tile in enumerate(kept)}
     records = tuple(_record(tile, task, source.name, slots) for tile in tiles)
     return GroupResult(
         shard=task.shard,
         records=records,
         objects=objects,
+        statistics=group_statistics(task.shard, arrays, task.modalities, splits),
         counters=spent,
         retries_cloud=sum(tile.retries_cloud for tile in tiles),
         started=started,

@@ -26,6 +26,7 @@ from geomeld_build.sources import Counters, Source
 from geomeld_build.store import (
     RunRecord,
     append_run,
+    append_statistics,
     commit,
     create_store,
     open_store,
@@ -222,6 +223,9 @@ class _Run:
         )
 
     def _commit(self, result: GroupResult) -> None:
+        # Before the commit: rows about places that nobody committed are never read, and lost ones would cost time.
+        if result.statistics.num_rows:
+            append_statistics(self.config.store, result.statistics)
         done = commit(self.config.store, records_to_table(result.records), result.objects)
         logger.info("shard %d: %d rows committed as version %d", result.shard, len(result.records), done.version)
         self.spent += result.counters

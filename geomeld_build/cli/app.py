@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from geomeld_build.cli.commands import anchors, build, demo, doctor, emulator, flows, plan, store, tables
+from geomeld_build.cli.commands import (
+    anchors,
+    build,
+    demo,
+    doctor,
+    emulator,
+    flows,
+    maintenance,
+    plan,
+    stats,
+    store,
+    tables,
+)
 from geomeld_build.cli.failures import FAILURE, INTERRUPTED, explain
 
 __all__ = ["app", "main"]
@@ -55,6 +67,8 @@ anchors.register(app)
 plan.register(app)
 build.register(app)
 store.register(app)
+maintenance.register(app)
+stats.register(app)
 flows.register(app)
 
 

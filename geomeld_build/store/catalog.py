@@ -15,6 +15,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalak
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from geomeld_build.errors import ConfigError, StoreError
+from geomeld_build.store.gc_expired import refuse_expired
 from geomeld_build.store.objects import join_uri, open_objects
 from geomeld_build.store.records import RunRecord, runs_to_table
 from geomeld_build.store.schema import TILES_SCHEMA
@@ -91,6 +92,8 @@ def load_table(uri: str, name: str, version: int | None = None) -> DeltaTable:
             return newest
         if not 0 <= version < newest.version():
             raise StoreError(f"{place} has no version {version}: expected 0..{newest.version()}")
+        if name == TILES:
+            refuse_expired(open_objects(uri), version)
         return DeltaTable(place, version=version)
     except TableNotFoundError as error:
         raise StoreError(f"no table at {place}: the store is incomplete") from error

@@ -6,6 +6,7 @@ A key is a path below the store, e.g. ``sentinel2/c/0/0/0/0``. A write is seen w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -80,6 +81,20 @@ class Objects(Protocol):
 
     def folders(self, prefix: str) -> list[str]:
         """Names of the folders directly below a folder, sorted; none when there is no folder."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is removed already.
+
+        Raises:
+            StoreError: the place cannot be written.
+        """
+
+    def sweep(self, before: datetime, *, dry_run: bool = False) -> int:
+        """Remove what killed writers left half-written before a time (UTC); how many files. Buckets have none.
+
+        Raises:
+            StoreError: the place cannot be written.
+        """
 
     def sync(self, key: str) -> None:
         """Make sure that an object written by anybody survives a power cut.

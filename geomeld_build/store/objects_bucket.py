@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -92,6 +93,19 @@ class BucketObjects:
         with self._talking("list", prefix):
             found = obstore.list_with_delimiter(self._bucket, prefix)
             return sorted(str(path).rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"])
+
+    def delete(self, key: str) -> None:
+        """See ``Objects.delete``."""
+        with self._talking("delete", key):
+            try:
+                obstore.delete(self._bucket, key)
+            except FileNotFoundError:
+                return
+
+    def sweep(self, before: datetime, *, dry_run: bool = False) -> int:
+        """See ``Objects.sweep``: a put that was cut short leaves no object."""
+        del before, dry_run
+        return 0
 
     def sync(self, key: str) -> None:
         """See ``Objects.sync``: a bucket is durable once it has answered."""

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from geomeld_build.errors import StoreError
@@ -80,6 +81,35 @@ class LocalObjects:
     def folders(self, prefix: str) -> list[str]:
         """See ``Objects.folders``."""
         return [entry.name for entry in self._entries(prefix) if entry.is_dir()]
+
+    def delete(self, key: str) -> None:
+        """See ``Objects.delete``. Folders that became empty go too, except those that new objects share."""
+        path = self.root / key
+        with _writing(path):
+            path.unlink(missing_ok=True)
+            folder = path.parent
+            while len(folder.relative_to(self.root).parts) > 2:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    # Not empty, or gone with the file of another sweeper.
+                    return
+                folder = folder.parent
+
+    def sweep(self, before: datetime, *, dry_run: bool = False) -> int:
+        """See ``Objects.sweep``."""
+        count = 0
+        with _writing(self.root):
+            for path in self.root.rglob(f"{_TEMPORARY}*"):
+                try:
+                    if path.stat().st_mtime >= before.timestamp():
+                        continue
+                    if not dry_run:
+                        path.unlink()
+                except FileNotFoundError:
+                    continue
+                count += 1
+        return count
 
     def sync(self, key: str) -> None:
         """See ``Objects.sync``."""

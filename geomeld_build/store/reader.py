@@ -23,7 +23,10 @@ from geomeld_build.store.decode import tile_dataset
 from geomeld_build.store.lazy import lazy_dataset
 from geomeld_build.store.objects import local_root
 from geomeld_build.store.schema import OUTCOMES_PRESENT, STATUSES
+from geomeld_build.store.statistics import StoreStatistics, store_statistics
+from geomeld_build.store.statistics_tiles import View
 from geomeld_build.store.status import store_status
+from geomeld_build.store.window_series import place_series
 
 __all__ = ["Store", "open_store"]
 
@@ -142,6 +145,15 @@ class Store:
                 )
         return tile_dataset(record, stored)
 
+    def series(self, location_id: str, modalities: Sequence[str] | None = None) -> xr.Dataset:
+        """All tiles of a place as in ``tile``, with ``time`` as the first dimension and ``tile_id`` along it.
+
+        Raises:
+            ConfigError: the version has no tile there, or the store no such row.
+            StoreError: the catalog says that there are pixels, and there are none.
+        """
+        return place_series(self, location_id, modalities)
+
     def to_xarray(self, chunks: int | None = None, modalities: Sequence[str] | None = None) -> xr.Dataset:
         """All tiles of the version, lazily with Dask, in physical units as in ``tile``.
 
@@ -163,6 +175,23 @@ class Store:
     def status(self) -> dict[str, Any]:
         """What the store holds and what it cost: see ``geomeld_build.store.status``."""
         return store_status(self._tables, self.version)
+
+    def statistics(self, where: str | None = None, split: str | None = None) -> StoreStatistics:
+        """Exact statistics per band over the valid pixels of the version's tiles: see ``docs/statistics.md``.
+
+        Args:
+            where: only tiles that meet this SQL condition on the columns of ``tiles``.
+            split: only tiles of this split, by the side table ``splits``.
+
+        Raises:
+            ConfigError: the condition is wrong, or the store has no such split.
+            StoreError: a table or a shard object cannot be read.
+        """
+        return store_statistics(self.statistics_view(), where, split)
+
+    def statistics_view(self) -> View:
+        """What the statistics read of this store."""
+        return View(self.uri, self.version, self.modalities, self._tables)
 
     @cached_property
     def _only_tiles(self) -> dict[str, DeltaTable]:

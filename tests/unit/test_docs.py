@@ -20,7 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 def test_the_commands_of_this_release() -> None:
     assert set(COMMANDS) == {
         "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "plan", "build",
-        "status", "query", "show", "deploy", "run",
+        "status", "query", "show", "stats", "verify", "repair", "gc", "deploy", "run",
     }  # fmt: skip
 
 
@@ -50,6 +50,10 @@ DATA = (
     "status",
     "query",
     "show",
+    "stats",
+    "verify",
+    "repair",
+    "gc",
 )
 
 
