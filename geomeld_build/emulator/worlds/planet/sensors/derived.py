@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -56,7 +57,7 @@ def _bands_of(granule: Granule, names: tuple[tuple[str, str], ...]) -> tuple[Ban
     return tuple(BandInfo(name, dtype, crs, transform, GRANULE_PIXELS, GRANULE_PIXELS) for name, dtype in names)
 
 
-class _FromScenes:
+class _FromScenes(ABC):
     """A collection with one image for each of (almost) all scenes, under the scene's index."""
 
     id: str
@@ -83,17 +84,17 @@ class _FromScenes:
         scene = self._archive.scene(index)
         return self._record(scene) if scene is not None and self.exists(scene) else None
 
+    @abstractmethod
     def exists(self, scene: Scene) -> bool:
         """Whether the product was made for a scene."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, scene: Scene, band: str, row: int, column: int) -> NDArray[Any]:
         """One block of a band, ``(y, x)`` or with a mask in front ``(2, y, x)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def details(self, scene: Scene) -> dict[str, Any]:
         """Properties besides those every member has."""
-        raise NotImplementedError
 
     def _record(self, scene: Scene) -> ImageRecord:
         def read(band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
