@@ -18,8 +18,8 @@ from geomeld_build.cli.interrupts import twice_to_leave
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with twice_to_leave(), ThreadPoolExecutor(1) as pool:
     future = pool.submit(time.sleep, 60)
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         future.result()
     except KeyboardInterrupt:
         print("in order", flush=True)

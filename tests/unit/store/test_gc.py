@@ -286,6 +286,6 @@ def test_the_command(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gc", uri, "--retention-days", "0", "--compact"]) == 0
     said = capsys.readouterr().out
     assert "shard objects deleted" in said
-    assert main(["status", uri, "--version", "1"]) == 1
+    assert main(["status", uri, "--version", "1"]) == 2
     assert "has expired" in capsys.readouterr().err
     assert isinstance(open_store(uri).query("SELECT count(*) AS n FROM tiles"), pa.Table)
