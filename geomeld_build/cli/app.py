@@ -88,7 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return _end_of_pipe() if isinstance(stop.__context__, BrokenPipeError) else int(stop.code or 0)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # the rim of the program: one line and an exit code, a traceback with --debug
         return _report(error)
     if code == INTERRUPTED:
         print("interrupted", file=sys.stderr)

@@ -46,7 +46,7 @@ def from_geojson(value: Mapping[str, Any]) -> Geometry:
         value = {"type": "LineString", "coordinates": value["coordinates"]}
     try:
         found = shape(dict(value))
-    except Exception as exc:
+    except Exception as exc:  # shapely raises many kinds; all mean "not a geometry"
         raise EvalError(f"Invalid GeoJSON geometry of type {kind!r}: {exc}.") from exc
     crs = value.get("crs")
     name = crs["properties"]["name"] if isinstance(crs, Mapping) else WGS84

@@ -157,6 +157,7 @@ class Emulator:
             self.stats.work(time.perf_counter() - start, 0, 0)
             return self._error(exc)
         except Exception as exc:
+            # A server answers whatever happens: 400, because clients retry 500 for half a minute.
             _LOG.exception("The emulator failed on %s.", request.url.path)
             return self._error(ServiceError(f"Internal error of the emulator: {type(exc).__name__}: {exc}", 400))
         self.stats.work(time.perf_counter() - start, answer.pixels, answer.native_pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,7 +65,7 @@ class MapGrid:
         )
 
 
-class _Map:
+class _Map(ABC):
     """One image on a geographic grid."""
 
     id: str
@@ -75,11 +76,42 @@ class _Map:
 
     def __init__(self, ground: GroundModel) -> None:
         self.ground = ground
+
+    @abstractmethod
+    def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
+        """Values and mask ``(2, y, x)`` of a window of the grid."""
+
+    def read(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A window of a band and its mask."""
+        both = self.window(band, row0, row1, col0, col1)
+        mask = both[1] > 0
+        values = both[0].astype(dict(self.bands)[band])
+        values[~mask] = 0
+        return values, mask
+
+    def record(self) -> ImageRecord:
+        """The asset."""
+        outline = shapely.box(-180.0, float(self.grid.south), 180.0, float(self.grid.north))
+        return ImageRecord(
+            id=self.id,
+            version=self.version,
+            bands=tuple(self.grid.band(name, dtype) for name, dtype in self.bands),
+            read=self.read,
+            footprint=outline,
+            properties={"system:index": self.id.rsplit("/", 1)[-1], **self.properties},
+        )
+
+
+class _GroundMap(_Map):
+    """A map drawn from the 10 m ground."""
+
+    def __init__(self, ground: GroundModel) -> None:
+        super().__init__(ground)
         self._pictures: BlockCache[NDArray[Any]] = BlockCache(128)
 
+    @abstractmethod
     def picture(self, band: str) -> Picture:
         """What a block of ground looks like: ``(2, y, x)``, values and mask."""
-        raise NotImplementedError
 
     def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
         """Values and mask ``(2, y, x)`` of a window of the grid: those of the 10 m pixels at its pixel centres."""
@@ -113,32 +145,12 @@ class _Map:
         wide = assemble(block, top, int(rows.max()) + 1, left, int(columns.max()) + 1)
         return wide[..., rows - top, columns - left]
 
-    def read(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """A window of a band and its mask."""
-        both = self.window(band, row0, row1, col0, col1)
-        mask = both[1] > 0
-        values = both[0].astype(dict(self.bands)[band])
-        values[~mask] = 0
-        return values, mask
-
-    def record(self) -> ImageRecord:
-        """The asset."""
-        outline = shapely.box(-180.0, float(self.grid.south), 180.0, float(self.grid.north))
-        return ImageRecord(
-            id=self.id,
-            version=self.version,
-            bands=tuple(self.grid.band(name, dtype) for name, dtype in self.bands),
-            read=self.read,
-            footprint=outline,
-            properties={"system:index": self.id.rsplit("/", 1)[-1], **self.properties},
-        )
-
 
 def _with_mask(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
     return np.stack((values.astype(np.int16), mask.astype(np.int16)))
 
 
-class WorldCover(_Map):
+class WorldCover(_GroundMap):
     """ESA WorldCover: two versions by different algorithms, so that they differ where nothing changed."""
 
     grid = MapGrid(12_000, 83, -60, side=60)
@@ -179,7 +191,7 @@ class WorldCover(_Map):
         return make
 
 
-class CanopyHeight(_Map):
+class CanopyHeight(_GroundMap):
     """ETH canopy height 2020, or its standard deviation; 255 where there is no estimate."""
 
     grid = MapGrid(12_000, 83, -60, side=60)
@@ -213,7 +225,7 @@ class CanopyHeight(_Map):
         return make
 
 
-class SurfaceWater(_Map):
+class SurfaceWater(_GroundMap):
     """JRC Global Surface Water: how often water stood there; masked where it never did."""
 
     id = "JRC/GSW1_4/GlobalSurfaceWater"
