@@ -41,7 +41,6 @@ __all__ = [
     "location_id_of_point",
     "make_tile_id",
     "place_anchor",
-    "seed_of",
     "tile_origin",
     "to_lonlat",
     "to_utm",
@@ -260,12 +259,6 @@ def grid_geobox(anchor: Anchor, grid: Grid) -> GeoBox:
     return GeoBox(wh_(grid.size, grid.size), affine, f"EPSG:{anchor.epsg}")
 
 
-def seed_of(recipe: str, purpose: str, key: str) -> int:
-    """A 64-bit seed that depends on nothing but its arguments: every random draw is keyed by an id."""
-    digest = hashlib.blake2b(f"{recipe}|{purpose}|{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
 def make_tile_id(location_id: str, when: datetime, recipe: str) -> str:
     """Identity of a tile: 16 hex digits of a hash of place, reference time and recipe."""
     stamp = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -303,8 +296,8 @@ def _anchor(location_id: str, epsg: int, left: float, top: float, when: datetime
     return Anchor(
         location_id=location_id,
         tile_id=make_tile_id(location_id, when, recipe),
-        lon=round(float(lon), 7),
-        lat=round(float(lat), 7),
+        lon=float(np.round(lon, 7)),
+        lat=float(np.round(lat, 7)),
         epsg=epsg,
         left=left,
         top=top,

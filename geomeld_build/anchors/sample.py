@@ -16,8 +16,9 @@ from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 from geomeld_build.anchors.region import Region
+from geomeld_build.draws import seed_of
 from geomeld_build.errors import ConfigError
-from geomeld_build.grid import CELL_M, Anchor, cell_anchor, seed_of, to_lonlat, to_utm, utm_epsg
+from geomeld_build.grid import CELL_M, Anchor, cell_anchor, to_lonlat, to_utm, utm_epsg
 
 __all__ = ["sample_anchors", "sample_date"]
 

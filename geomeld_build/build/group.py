@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from geomeld_build.build.config import TileRules
 from geomeld_build.build.records import tile_record
+from geomeld_build.draws import seed_of
 from geomeld_build.errors import SkipKind
-from geomeld_build.grid import TilePlan, seed_of
+from geomeld_build.grid import TilePlan
 from geomeld_build.sources import Counters, Source
 from geomeld_build.store import (
     GROUP_TILES,

@@ -2,9 +2,6 @@
 
 Blocks of 32 neighbouring tiles are permuted, 256 of them make a window, and the tiles of a window are permuted again:
 disks and buckets see contiguous reads, the trainer sees a shuffle. Windows are dealt to ranks in turn.
-
-The numbers come from a counter and a mixing function instead of a generator of NumPy, whose streams may change between
-releases: a checkpoint must find the same order years later.
 """
 
 from __future__ import annotations
@@ -15,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from geomeld_build.draws import mixed
 from geomeld_build.errors import ConfigError
 
-__all__ = ["EpochPlan", "LoaderState", "OrderRule", "epoch_key", "epoch_plan", "epoch_windows", "mixed"]
+__all__ = ["EpochPlan", "LoaderState", "OrderRule", "epoch_key", "epoch_plan", "epoch_windows"]
 
-_GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
 
@@ -100,15 +97,6 @@ class EpochPlan:
     def steps(self) -> int:
         """Batches in all: the same on every rank."""
         return sum(self.batches)
-
-
-def mixed(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Numbers that look random, one for each: the finaliser of SplitMix64. Any shape, uint64."""
-    with np.errstate(over="ignore"):
-        value = (counters + np.uint64(1)) * np.uint64(_GOLDEN)
-        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 def epoch_windows(

@@ -21,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 import zarr
 from zarr.buffer.cpu import Buffer
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.storage import MemoryStore
 
 from geomeld_build.modalities import SCHEMA_VERSION, TILE_GRID, Modality, band_dim, modality
@@ -44,7 +44,7 @@ __all__ = [
 GROUP_TILES = 256
 """Places along ``tile`` of one shard group, the unit of work and of commits."""
 _WIDE_TILES = 16
-_ZSTD_LEVEL = 5
+_ZSTD_LEVEL = 6
 
 
 def shard_tiles(row: Modality) -> int:
@@ -91,7 +91,8 @@ def array_spec(row: Modality) -> dict[str, Any]:
         "dims": ("tile", band_dim(row), f"{row.grid.prefix}y", f"{row.grid.prefix}x"),
         "chunks": (1, *shape),
         "shards": (shard_tiles(row), *shape),
-        "codecs": ({"name": "bytes", **order}, blosc),
+        # A checksum a chunk: a flipped bit is named, and mended, to the tile instead of to its whole object.
+        "codecs": ({"name": "bytes", **order}, blosc, {"name": "crc32c"}),
         "attrs": _attributes(row),
     }
 
@@ -124,7 +125,7 @@ def array_metadata(row: Modality) -> bytes:
         shards=spec["shards"],
         dtype=spec["dtype"],
         fill_value=spec["fill_value"],
-        compressors=BloscCodec(**blosc),
+        compressors=[BloscCodec(**blosc), Crc32cCodec()],
         dimension_names=spec["dims"],
         attributes=spec["attrs"],
     )

@@ -159,17 +159,16 @@ class RingRun:
 
     def _run(self) -> None:
         numbers = range(self._first[0], len(self._plan.windows))
-        coming = self._fetch(numbers[0]) if numbers else None
-        decoding: tuple[list[Future[None]], list[Future[None]]] = ([], [])
+        coming = self._fetch(numbers[0], []) if numbers else None
+        decoding: list[list[Future[None]]] = [[], []]
         for number in numbers:
             assert coming is not None
             lines, window = coming.result()
             if self._stopped.is_set():
                 return
-            # The arena of the next window is that of the last one, which must be decoded by now.
-            wait(decoding[(number + 1) % 2])
-            decoding[(number + 1) % 2].clear()
-            coming = self._fetch(number + 1) if number + 1 < len(self._plan.windows) else None
+            # The arena of the next window is that of the last one, of which batches are still being decoded.
+            last, decoding[(number + 1) % 2] = decoding[(number + 1) % 2], []
+            coming = self._fetch(number + 1, last) if number + 1 < len(self._plan.windows) else None
             start = self._first[1] if number == self._first[0] else 0
             for batch in range(start, self._plan.batches[number]):
                 slot = self._free.get()
@@ -179,8 +178,9 @@ class RingRun:
                 decoding[number % 2].extend(job.parts)
                 self._ready.put(job)
 
-    def _fetch(self, number: int) -> Future[tuple[NDArray[np.int64], CompressedWindow]]:
+    def _fetch(self, number: int, last: list[Future[None]]) -> Future[tuple[NDArray[np.int64], CompressedWindow]]:
         def work() -> tuple[NDArray[np.int64], CompressedWindow]:
+            wait(last)
             # Batches that are left out for equal steps are not read either.
             samples = self._plan.windows[number][: self._plan.batches[number] * self._batch]
             lines = self._tiles.tiles_of(samples, key=self._key)

@@ -254,4 +254,5 @@ def _object_finding(rim: Objects, item: _Reference, codecs: Sequence[str]) -> Fi
 
 
 def _about(kind: FindingKind, item: _Reference, detail: str, broken: tuple[int, ...] | None = None) -> Finding:
-    return Finding(kind, item.modality, item.key, item.first, item.last, item.tiles, broken, detail)
+    first, last, tiles = (broken[0], broken[-1], len(broken)) if broken else (item.first, item.last, item.tiles)
+    return Finding(kind, item.modality, item.key, first, last, tiles, broken, detail)

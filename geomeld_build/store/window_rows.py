@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from geomeld_build.draws import mixed
 from geomeld_build.errors import ConfigError
 from geomeld_build.store.catalog import load_table, side_tables
-from geomeld_build.store.epochs import mixed
 from geomeld_build.store.schema import OUTCOMES_PRESENT, TILES_SCHEMA
 
 __all__ = ["SelectedTiles", "TilesView", "select_tiles"]

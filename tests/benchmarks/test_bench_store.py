@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ from tests.support.small_store import made_up_arrays
 
 FULL = "GEOMELD_BENCH" in os.environ
 TILES = 256 if FULL else 2
-COPIES = 8 if FULL else 1
+COPIES = 16 if FULL else 1
 TURNS = 7 if FULL else 1
 EPOCHS = 5 if FULL else 1
 CATALOG = 2_500_000 if FULL else 3000
@@ -162,6 +163,7 @@ def _loader(uri: str) -> Figures:
     figures["loader_samples_per_s_1_thread"] = max(rates[1])
     figures["loader_samples_per_s_2_threads"] = max(rates[2])
     figures["loader_2_vs_1_threads"] = max(rates[2]) / max(rates[1])
+    figures["decode_2_vs_1_threads"] = _decode_scaling(uri)
     figures["loader_median_samples_per_s_1_thread"] = median(rates[1])
     figures["loader_cpu_ms"] = median(spent)
     for workers in (0, 2) if FULL else (0,):
@@ -170,6 +172,31 @@ def _loader(uri: str) -> Figures:
         "dataloader_2_workers_samples_per_s", figures["dataloader_0_workers_samples_per_s"]
     )
     return figures
+
+
+def _decode_scaling(uri: str) -> float:
+    """How much more two threads decode than one, with nothing else to do: what this machine grants a loader."""
+    block = min(BLOCK, TILES)
+    decodes = [decode_only(uri, list(range(block))) for _ in range(2)]
+
+    def rate(threads: int) -> float:
+        counts = [0, 0]
+        ends = time.perf_counter() + (1.0 if FULL else 0.01)
+
+        def work(number: int) -> None:
+            while time.perf_counter() < ends:
+                decodes[number]()
+                counts[number] += 1
+
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return max(1, sum(counts))
+
+    best = {threads: max(rate(threads) for _ in range(EPOCHS)) for threads in (1, 2)}
+    return best[2] / best[1]
 
 
 def _data_loader(uri: str, workers: int, batch: int) -> float:

@@ -20,7 +20,6 @@ from geomeld_build.grid import (
     location_id_of_point,
     make_tile_id,
     place_anchor,
-    seed_of,
     utm_epsg,
 )
 from geomeld_build.modalities import MODALITIES
@@ -101,7 +100,6 @@ def test_identity_is_place_time_and_recipe() -> None:
 
 def test_identities_are_frozen() -> None:
     assert make_tile_id("u32643c00266r02632", NOON, "geomeld-1") == "8d682915a06dfa61"
-    assert seed_of("geomeld-1", "date", "x") == 11781603213467039614
     assert location_id_of_point(-73.3056, 30.4642) == "p-073305600+30464200"
 
 

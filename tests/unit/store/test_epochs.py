@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, spearmanr
 
+from geomeld_build.draws import mixed
 from geomeld_build.errors import ConfigError
-from geomeld_build.store.epochs import EpochPlan, LoaderState, OrderRule, epoch_plan, epoch_windows, mixed
+from geomeld_build.store.epochs import EpochPlan, LoaderState, OrderRule, epoch_plan, epoch_windows
 
 
 @given(

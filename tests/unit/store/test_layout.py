@@ -57,7 +57,7 @@ def test_an_array_on_disk_follows_its_spec(empty: str, row: Modality) -> None:
     assert sharding["name"] == "sharding_indexed"
     assert tuple(sharding["configuration"]["codecs"]) == spec["codecs"]
     blosc = spec["codecs"][1]["configuration"]
-    assert (blosc["cname"], blosc["clevel"]) == ("zstd", 5)
+    assert (blosc["cname"], blosc["clevel"]) == ("zstd", 6)
     assert blosc["shuffle"] == ("noshuffle" if row.dtype == "uint8" else "shuffle")
 
 

@@ -170,7 +170,7 @@ def test_wrong_questions(uri: str) -> None:
         (lambda data: b"", "truncated"),
         (lambda data: data[:-9] + b"\x01" + data[-8:], "damaged: its index has crc32c"),
         (lambda data: data[:40] + bytes(200) + data[240:], "damaged at slot"),
-        (lambda data: data[:4] + b"\x07" + data[5:], r"damaged at slot 0 \(place 0\): a Blosc frame"),
+        (lambda data: data[:4] + b"\x07" + data[5:], r"damaged at slot 0 \(place 0\): a chunk has crc32c"),
     ],
 )
 def test_a_damaged_shard_is_named(tmp_path: Path, damage: Any, message: str) -> None:

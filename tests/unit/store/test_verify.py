@@ -13,7 +13,7 @@ import zarr
 
 from geomeld_build.errors import ConfigError
 from geomeld_build.modalities import MODALITIES
-from geomeld_build.store import commit, open_store, records_to_table, write_group
+from geomeld_build.store import GROUP_TILES, commit, open_store, records_to_table, write_group
 from geomeld_build.store.verify import Finding, FindingKind, verify_store
 from geomeld_build.store.verify_shard import broken_places
 from tests.unit.store.making import FEW, new_store, pixels, put_group, record_of, tile_of
@@ -55,19 +55,28 @@ def test_a_sound_store_is_clean(uri: str) -> None:
     assert report.bytes == sum(path.stat().st_size for path in Path(uri).glob("*/c/*/0/0/0"))
 
 
-@pytest.mark.parametrize("where", [0.0, 0.3, 0.999])
-def test_one_flipped_bit_is_named_with_its_tiles_and_its_row(uri: str, where: float) -> None:
+@pytest.mark.parametrize(
+    ("where", "places"),
+    [(0.0, (256,)), (0.3, (256,)), (0.7, (257,)), (0.999, None)],
+    ids=["header", "first tile", "second tile", "index"],
+)
+def test_one_flipped_bit_is_named_with_its_tile_and_its_row(
+    uri: str, where: float, places: tuple[int, ...] | None
+) -> None:
     path = Path(uri) / "elevation/c/1/0/0/0"
+    pixels_end = len(path.read_bytes()) - GROUP_TILES * 16 - 4
 
     def flip(data: bytearray) -> None:
-        data[int(where * len(data))] ^= 0x10
+        data[int(where * (pixels_end if places else len(data)))] ^= 0x10
 
     _change(path, flip)
     found = _only(uri)
-    assert (found.kind, found.modality) == (FindingKind.WRONG_BYTES, "elevation")
-    assert (found.first_place, found.last_place, found.tiles) == (256, 257, 2)
+    assert (found.kind, found.modality, found.broken) == (FindingKind.WRONG_BYTES, "elevation", places)
+    # A broken index makes every tile of the object suspect.
+    first, last = (places[0], places[-1]) if places else (256, 257)
+    assert (found.first_place, found.last_place, found.tiles) == (first, last, last - first + 1)
     assert "elevation/c/1/0/0/0" in str(found)
-    assert "places 256..257" in str(found)
+    assert f"places {first}..{last}" in str(found)
 
 
 def test_a_shard_that_is_gone(uri: str) -> None:
