@@ -148,7 +148,7 @@ def test_every_codec_gives_the_tile_back(row: Modality) -> None:
     for codec in codecs_of(row):
         out = np.empty_like(tile)
         np.testing.assert_array_equal(codec.decode(codec.encode(tile), out), tile, err_msg=codec.name)
-    assert stored_codec(row).name.startswith("zstd-5")
+    assert stored_codec(row).name.startswith("zstd-6")
 
 
 @needs_real_data
