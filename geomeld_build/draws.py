@@ -38,8 +38,7 @@ def draw(recipe: str, purpose: str, keys: NDArray[np.uint64]) -> NDArray[np.uint
 
 def uniform(recipe: str, purpose: str, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
     """One number in [0, 1) for each key: the upper 53 bits of ``draw``."""
-    numbers: NDArray[np.float64] = (draw(recipe, purpose, keys) >> np.uint64(11)) * 2.0**-53
-    return numbers
+    return (draw(recipe, purpose, keys) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def pick(recipe: str, purpose: str, keys: NDArray[np.uint64], count: int) -> NDArray[np.int64]:

@@ -82,7 +82,7 @@ def project(epsg: NDArray[np.int32], lon: NDArray[np.float64], lat: NDArray[np.f
 
 def places_of_cells(epsg: NDArray[np.int32], column: NDArray[np.int64], row: NDArray[np.int64]) -> Places:
     """Cells of the 1,280 m lattice."""
-    left, top = column * float(CELL_M), (row + 1) * float(CELL_M)
+    left, top = column.astype(np.float64) * CELL_M, (row + 1).astype(np.float64) * CELL_M
     lonlat = _by_zone(epsg, left + CELL_M / 2, top - CELL_M / 2, to_lonlat)
     code = (epsg - _NORTH).astype(np.uint64)
     key = (code << np.uint64(40)) | (column.astype(np.uint64) << np.uint64(20)) | row.astype(np.uint64)
@@ -104,7 +104,7 @@ def places_of_points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Plac
     epsg = utm_zones(lon, lat)
     x, y = project(epsg, lon, lat).T
     half = CELL_M / 2
-    left, top = np.rint((x - half) / SNAP_M) * float(SNAP_M), np.rint((y + half) / SNAP_M) * float(SNAP_M)
+    left, top = np.rint((x - half) / SNAP_M) * SNAP_M, np.rint((y + half) / SNAP_M) * SNAP_M
     lonlat = _by_zone(epsg, left + half, top - half, to_lonlat)
     micro_lon, micro_lat = (np.rint(axis * 1e6).astype(np.int64) for axis in (lon, lat))
     key = (
