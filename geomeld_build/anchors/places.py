@@ -85,7 +85,8 @@ def places_of_cells(epsg: NDArray[np.int32], column: NDArray[np.int64], row: NDA
     left, top = column.astype(np.float64) * CELL_M, (row + 1).astype(np.float64) * CELL_M
     lonlat = _by_zone(epsg, left + CELL_M / 2, top - CELL_M / 2, to_lonlat)
     code = (epsg - _NORTH).astype(np.uint64)
-    key = (code << np.uint64(40)) | (column.astype(np.uint64) << np.uint64(20)) | row.astype(np.uint64)
+    key: NDArray[np.uint64] = np.bitwise_or(code << np.uint64(40), column.astype(np.uint64) << np.uint64(20))
+    key = np.bitwise_or(key, row.astype(np.uint64))
     return Places(*_rounded(lonlat), epsg.astype(np.int32), left, top, key)
 
 
@@ -107,11 +108,8 @@ def places_of_points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Plac
     left, top = np.rint((x - half) / SNAP_M) * SNAP_M, np.rint((y + half) / SNAP_M) * SNAP_M
     lonlat = _by_zone(epsg, left + half, top - half, to_lonlat)
     micro_lon, micro_lat = (np.rint(axis * 1e6).astype(np.int64) for axis in (lon, lat))
-    key = (
-        _POINT
-        | ((micro_lon + 180_000_000).astype(np.uint64) << np.uint64(28))
-        | (micro_lat + 90_000_000).astype(np.uint64)
-    )
+    key: NDArray[np.uint64] = np.bitwise_or(_POINT, (micro_lon + 180_000_000).astype(np.uint64) << np.uint64(28))
+    key = np.bitwise_or(key, (micro_lat + 90_000_000).astype(np.uint64))
     return Places(*_rounded(lonlat), epsg, left, top, key)
 
 
