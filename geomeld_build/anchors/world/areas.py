@@ -6,26 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
-__all__ = ["CoarseCells", "SampleArea"]
+from geomeld_build.anchors.world.coarse import CoarseCells, boxes_around
+from geomeld_build.anchors.world.polygons import locate_in_polygons
+from geomeld_build.anchors.world.raster import RasterLocator
+from geomeld_build.errors import ConfigError
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CoarseCells:
-    """Boxes of one regular lon/lat grid that cover an area, in row-major order from the south-west."""
-
-    west: NDArray[np.float64]
-    """Western edge of each box, degrees, -180 + a multiple of ``size_deg``."""
-    south: NDArray[np.float64]
-    """Southern edge of each box, degrees, -90 + a multiple of ``size_deg``."""
-    size_deg: float
-    """Width and height of every box in degrees; 360 and 180 are multiples of it."""
-    inside_fully: NDArray[np.bool_]
-    """True where every point of the box lies in the area, so that no point of it needs a test."""
-
-    def __len__(self) -> int:
-        return len(self.west)
+__all__ = ["CoarseCells", "LayerArea", "Locator", "SampleArea", "polygon_area", "raster_area"]
 
 
 class SampleArea(Protocol):
@@ -51,3 +41,79 @@ class SampleArea(Protocol):
     def contains(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each point lies in the area, exactly. Any 1-D length; degrees, lon in -180..180."""
         ...
+
+
+class Locator(Protocol):
+    """A layer that says which of its rows each point belongs to. Polygons and rasters answer alike."""
+
+    @property
+    def areas_m2(self) -> NDArray[np.float64]:
+        """On the sphere, of each row."""
+        ...
+
+    def locate(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int32]:
+        """The row of each point, -1 in none."""
+        ...
+
+    def boxes(self, member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of every box of the coarse grid: whether one of the member rows touches it, and whether they fill it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerArea:
+    """Some rows of a layer as one area."""
+
+    name: str
+    locator: Locator
+    member: NDArray[np.bool_]
+    """Of each row of the layer, whether it belongs to the area."""
+
+    @property
+    def area_m2(self) -> float:
+        """The sum over the rows, on the sphere."""
+        return float(self.locator.areas_m2[self.member].sum())
+
+    def coarse_cells(self) -> CoarseCells:
+        """See :class:`SampleArea`."""
+        return boxes_around(*self.locator.boxes(self.member))
+
+    def contains(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """See :class:`SampleArea`. A point on the edge is inside."""
+        # Row -1, no row at all, takes the last entry.
+        of_row = np.append(self.member, False)
+        return of_row[self.locator.locate(lon, lat)]
+
+
+def polygon_area(name: str, geometry: BaseGeometry) -> LayerArea:
+    """An area of one polygon or multipolygon in lon/lat degrees.
+
+    Raises:
+        ConfigError: it is no polygon, not valid, or leaves lon -180..180, lat -90..90.
+    """
+    kinds = {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON}
+    if shapely.get_type_id(geometry) not in kinds or shapely.is_empty(geometry):
+        raise ConfigError(f"area {name}: expected a polygon or multipolygon, got {shapely.to_wkt(geometry)[:60]}")
+    if not shapely.is_valid(geometry):
+        raise ConfigError(f"area {name}: broken polygon: {shapely.is_valid_reason(geometry)}")
+    west, south, east, north = shapely.bounds(geometry)
+    if not (west >= -180.0 and east <= 180.0 and south >= -90.0 and north <= 90.0):
+        raise ConfigError(
+            f"area {name}: bounds {west:g},{south:g},{east:g},{north:g}: expected lon -180..180 and lat -90..90"
+        )
+    return LayerArea(name, locate_in_polygons(np.array([geometry], dtype=object)), np.ones(1, bool))
+
+
+def raster_area(name: str, mask: NDArray[np.bool_], west: float, north: float, dx: float, dy: float) -> LayerArea:
+    """An area of the True pixels of a mask.
+
+    Args:
+        name: of the area.
+        mask: ``(y, x)``, the first row northernmost.
+        west: its western edge, degrees.
+        north: its northern edge, degrees.
+        dx: width of a pixel, degrees.
+        dy: height of a pixel, degrees, positive.
+    """
+    rows = np.where(mask, 0, -1).astype(np.int32)
+    return LayerArea(name, RasterLocator(rows, 1, west, north, dx, dy), np.ones(1, bool))
