@@ -5,17 +5,27 @@ The same rules as ``grid.place_anchor`` and ``grid.cell_anchor``, an array at a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from geomeld_build.errors import ConfigError
 from geomeld_build.grid import CELL_M, SNAP_M, to_lonlat, to_utm
 
-__all__ = ["Places", "concatenate", "places_of_cells", "places_of_points", "project", "utm_zones"]
+__all__ = [
+    "Places",
+    "concatenate",
+    "places_from_columns",
+    "places_of_cells",
+    "places_of_points",
+    "project",
+    "utm_zones",
+]
 
 _POINT = np.uint64(1 << 63)
 _NORTH, _SOUTH = 32600, 32700
@@ -111,6 +121,31 @@ def places_of_points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Plac
     key: NDArray[np.uint64] = np.bitwise_or(_POINT, (micro_lon + 180_000_000).astype(np.uint64) << np.uint64(28))
     key = np.bitwise_or(key, (micro_lat + 90_000_000).astype(np.uint64))
     return Places(*_rounded(lonlat), epsg, left, top, key)
+
+
+def places_from_columns(table: pa.Table) -> Places:
+    """Places of a table with the columns of an anchors file: the keys are those of the location ids.
+
+    Raises:
+        ConfigError: a location id is none of ours.
+    """
+    lon, lat, epsg, left, top = (table.column(name).to_numpy() for name in ("lon", "lat", "epsg", "left", "top"))
+    keys = [_key_of(name) for name in table.column("location_id").to_pylist()]
+    return Places(lon, lat, epsg, left, top, np.array(keys, np.uint64))
+
+
+_CELL_ID = re.compile(r"u(\d{5})c(\d{5})r(\d{5})")
+_POINT_ID = re.compile(r"p([+-]\d{9})([+-]\d{8})")
+
+
+def _key_of(location_id: str) -> int:
+    if found := _CELL_ID.fullmatch(location_id):
+        epsg, column, row = map(int, found.groups())
+        return (epsg - _NORTH) << 40 | column << 20 | row
+    if found := _POINT_ID.fullmatch(location_id):
+        lon, lat = map(int, found.groups())
+        return 1 << 63 | (lon + 180_000_000) << 28 | (lat + 90_000_000)
+    raise ConfigError(f"location id {location_id!r}: expected one such as u32643c00341r02616 or p+073305600+30464200")
 
 
 def _rounded(lonlat: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from geomeld_build.anchors.places import concatenate, places_of_cells, places_of_points, utm_zones
+from geomeld_build.anchors.places import concatenate, places_from_columns, places_of_cells, places_of_points, utm_zones
 from geomeld_build.errors import ConfigError
 from geomeld_build.grid import cell_anchor, place_anchor, utm_epsg
 
@@ -63,6 +64,18 @@ def test_keys_tell_places_apart() -> None:
     both = concatenate([points, cells])
     assert len(np.unique(both.key)) == len(both) == 2500
     assert both.take(both.key < 2**63).location_ids() == cells.location_ids()
+
+
+def test_places_come_back_from_a_table() -> None:
+    lon, lat = _points(500)
+    grid = np.arange(200, 700)
+    places = concatenate([places_of_points(lon, lat), places_of_cells(np.full(500, 32740), grid, grid)])
+    columns = {name: getattr(places, name) for name in ("lon", "lat", "epsg", "left", "top")}
+    again = places_from_columns(pa.table({"location_id": places.location_ids(), **columns}))
+    assert np.array_equal(again.key, places.key)
+    assert np.array_equal(again.left, places.left)
+    with pytest.raises(ConfigError, match="location id 'x1': expected one such as"):
+        places_from_columns(pa.table({"location_id": ["x1"], **{name: values[:1] for name, values in columns.items()}}))
 
 
 def test_a_point_off_the_earth_is_named() -> None:
