@@ -11,21 +11,32 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from geomeld_build.anchors.world.areas import CoarseCells
 from geomeld_build.errors import ConfigError
 
 __all__ = ["Region", "parse_region"]
 
 _EARTH_RADIUS_M = 6_371_007.2
 """Radius of the sphere of equal area (authalic)."""
+_LARGEST_BOX_DEG = 5.0
+_HALVINGS = 8
+"""Coarse boxes have sides of 5 degrees, halved up to so many times: sizes that floating-point numbers hold exactly."""
+_MOST_BOXES = 4096
+"""Of the boxes that cover a region's bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the Earth in lon/lat."""
+    """A part of the Earth in lon/lat, from which cells can be drawn: a ``SampleArea``."""
 
     geometry: BaseGeometry
     text: str
-    """How the user named it; keys the random draw."""
+    """How the user named it."""
+
+    @property
+    def name(self) -> str:
+        """How the user named it."""
+        return self.text
 
     @property
     def area_m2(self) -> float:
@@ -42,6 +53,51 @@ class Region:
         """Which points lie inside."""
         shapely.prepare(self.geometry)
         return np.asarray(shapely.contains_xy(self.geometry, lon, lat))
+
+    def coarse_cells(self) -> CoarseCells:
+        """Boxes that touch the region and those around them, as ``SampleArea`` asks for.
+
+        They are small enough that a thin region does not lie in much empty space, and at most some thousands.
+        """
+        size = self._box_deg()
+        width, height = round(360.0 / size), round(180.0 / size)
+        low, high = self._span(size)
+        column, row = (
+            axis.ravel() for axis in np.meshgrid(np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1))
+        )
+        shapely.prepare(self.geometry)
+        boxes = _boxes(column, row, size)
+        touched = shapely.intersects(self.geometry, boxes)
+        inside = shapely.contains_properly(self.geometry, boxes)
+        around = [
+            np.clip(row[touched] + up, 0, height - 1) * width + (column[touched] + right) % width
+            for up in (-1, 0, 1)
+            for right in (-1, 0, 1)
+        ]
+        number = np.unique(np.concatenate(around))
+        return CoarseCells(
+            west=number % width * size - 180.0,
+            south=number // width * size - 90.0,
+            size_deg=size,
+            inside_fully=np.isin(number, (row * width + column)[inside]),
+        )
+
+    def _span(self, size: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First and last column and row of the boxes that cover the bounds."""
+        west, south, east, north = shapely.bounds(self.geometry)
+        last = np.array([round(360.0 / size), round(180.0 / size)]) - 1
+        low = np.floor(np.array([west + 180.0, south + 90.0]) / size)
+        high = np.floor(np.array([east + 180.0, north + 90.0]) / size)
+        return np.minimum(low, last).astype(np.int64), np.minimum(high, last).astype(np.int64)
+
+    def _box_deg(self) -> float:
+        size = _LARGEST_BOX_DEG
+        for _ in range(_HALVINGS):
+            low, high = self._span(size / 2)
+            if np.prod(high - low + 1) > _MOST_BOXES:
+                break
+            size /= 2
+        return size
 
 
 def parse_region(text: str) -> Region:
@@ -65,6 +121,11 @@ def parse_region(text: str) -> Region:
     if not path.exists():
         raise ConfigError(f"region {text!r} is neither 'west,south,east,north' in degrees nor an existing file")
     return Region(_read_polygons(path), path.name)
+
+
+def _boxes(column: NDArray[np.int64], row: NDArray[np.int64], size: float) -> NDArray[np.object_]:
+    west, south = column * size - 180.0, row * size - 90.0
+    return np.asarray(shapely.box(west, south, west + size, south + size))
 
 
 def _box(text: str, west: float, south: float, east: float, north: float) -> BaseGeometry:
