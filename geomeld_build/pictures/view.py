@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from geomeld_build.modalities import MODALITIES, AtAnchor, Modality
 from geomeld_build.store import Store
+from geomeld_build.store.decode import tile_dataset
 
-__all__ = ["Layer", "TileView", "days_text", "load_view"]
+__all__ = ["Layer", "TileView", "days_text", "load_view", "view_of"]
 
 _PRESENT = ("ok", "partial")
 
@@ -81,6 +82,20 @@ def load_view(store: Store, tile_id: str) -> TileView:
     dataset = store.tile(tile_id)
     present = [name for name in dataset.data_vars if record[f"{name}_outcome"] in _PRESENT]
     return TileView(record, {str(name): _layer(dataset[name], record) for name in present})
+
+
+def view_of(record: Mapping[str, Any], stored: Mapping[str, NDArray[Any]]) -> TileView:
+    """A view of pixels that come from elsewhere, e.g. from a batch.
+
+    Args:
+        record: the tile's catalog row.
+        stored: row name to ``(band, y, x)`` in the stored dtype. A row is absent only when it is nodata here and absent
+            by the catalog: pixels that should not be there are shown.
+    """
+    dataset = tile_dataset(record, stored)
+    layers = {name: _layer(dataset[name], record) for name in stored}
+    kept = [name for name in stored if record[f"{name}_outcome"] in _PRESENT or np.isfinite(layers[name].values).any()]
+    return TileView(record, {name: layers[name] for name in kept})
 
 
 def _layer(variable: xr.DataArray, record: Mapping[str, Any]) -> Layer:

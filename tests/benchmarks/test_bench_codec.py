@@ -187,7 +187,7 @@ def _totals(
 ) -> dict[str, float]:
     """Share of the raw bytes that a tile of all training rows takes: simulated, and real as far as rows are."""
     found: dict[str, float] = {"raw_bytes_a_tile": RAW}
-    for codec in ("", "zstd-6 shuffle", "zstd-7 shuffle", "delta zstd-5 shuffle"):
+    for codec in ("", "zstd-5 shuffle", "zstd-7 shuffle", "delta zstd-5 shuffle"):
         suffix = f" ({codec} for 16-bit rows)" if codec else ""
         simulated = _simulated(planet, codec)
         stand_in = {row.name: float(np.mean([sizes[row.name] for sizes, _ in simulated])) for row in TRAINING}

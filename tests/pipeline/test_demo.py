@@ -37,7 +37,10 @@ def test_it_builds_and_draws(demo: tuple[Path, subprocess.CompletedProcess[str]]
     assert told["rows"]["sentinel2"]["valid"] > 0.9
     assert told["rows"]["naip"]["valid"] > 0.2, "the imported place has an aerial image"
     assert 0.01 < told["rows"]["sentinel2"]["mean"] < 0.6
-    assert len(told["pictures"]) == told["tiles"] + 1
+    assert len(told["pictures"]) == told["tiles"] + 2, "one a tile, the sheet, the batch"
+    assert told["batch_picture"] in told["pictures"]
+    assert told["batch"] == told["tiles"]
+    assert told["loader_tiles_per_s"] > 10
     for picture in told["pictures"]:
         with Image.open(picture) as opened:
             opened.verify()
@@ -48,6 +51,7 @@ def test_it_prints_the_commands_that_it_runs(demo: tuple[Path, subprocess.Comple
     said = demo[1].stderr
     for command in ("emulator --world planet", "anchors sample", "plan", "build", "anchors import", "query", "show"):
         assert f"$ geomeld-build {command}" in said
+    assert "--batch 16 --json\nloader: " in said
 
 
 def test_it_goes_on_when_asked_to(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

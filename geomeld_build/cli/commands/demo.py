@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import shutil
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -40,6 +41,8 @@ _MARK = ".geomeld-demo"
 _START_S = 30.0
 _MEASURED = 16
 """Tiles whose mean is taken, at most."""
+_BATCH = 16
+"""Tiles of the training batch that is drawn, at most."""
 _COMMAND = [sys.executable, "-m", "geomeld_build.cli"]
 
 
@@ -64,7 +67,8 @@ def demo(
     _prepare(out, keep=keep)
     with _emulator() as url:
         code = _steps(out, tiles, url)
-    summary = _summary(out, time.monotonic() - begun)
+    drawn = _drawn_batch(out)
+    summary = {**_summary(out), **drawn, "seconds": round(time.monotonic() - begun, 1)}
     if as_json:
         print_json(summary)
     else:
@@ -150,19 +154,29 @@ def _steps(out: Path, tiles: int, url: str) -> int:
     return max(built, added)
 
 
-def _run(*args: str, allowed: tuple[int, ...] = (OK,)) -> int:
-    """Run a command of this program in this process; what it prints is talk here."""
+def _drawn_batch(out: Path) -> dict[str, Any]:
+    """Draw a batch as training gets it; where the picture is, and how fast the loader is."""
+    stream = io.StringIO()
+    _run("show", str(out / "tiles.store"), "--out", str(out / "pictures"), "--batch", str(_BATCH), "--json", to=stream)
+    told = json.loads(stream.getvalue())
+    say(told["picture"])
+    kept = ("loader_tiles_per_s", "loader_threads", "tile_bytes")
+    return {"batch_picture": told["picture"], "batch": told["batch"], **{key: told[key] for key in kept}}
+
+
+def _run(*args: str, allowed: tuple[int, ...] = (OK,), to: TextIO | None = None) -> int:
+    """Run a command of this program in this process; what it prints is talk here, or goes to ``to``."""
     from geomeld_build.cli.app import main
 
     say(f"\n$ geomeld-build {shlex.join(args)}")
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(to or sys.stderr):
         code = main(args)
     if code not in allowed:
         raise CommandFailed(code, f"the demo stopped: 'geomeld-build {args[0]}' ended with exit code {code}")
     return code
 
 
-def _summary(out: Path, seconds: float) -> dict[str, Any]:
+def _summary(out: Path) -> dict[str, Any]:
     from geomeld_build.store import open_store
 
     store = str(out / "tiles.store")
@@ -183,7 +197,6 @@ def _summary(out: Path, seconds: float) -> dict[str, Any]:
         "bytes_on_disk": size,
         "rows": _read_with_xarray(store, places),
         "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
-        "seconds": round(seconds, 1),
     }
 
 
@@ -235,8 +248,10 @@ def _show(summary: dict[str, Any], out: Path) -> None:
             ("received", amount(summary["bytes_received"])),
             ("store on disk", amount(summary["bytes_on_disk"])),
             ("seconds", summary["seconds"]),
+            (f"loader, tiles/s with {summary['loader_threads']} threads", summary["loader_tiles_per_s"]),
             ("store", summary["store"]),
             ("pictures", out / "pictures"),
             ("all tiles at a glance", out / "pictures" / "sheet.png"),
+            ("a training batch", summary["batch_picture"]),
         ],
     )

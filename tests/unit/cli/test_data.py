@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +15,9 @@ import pytest
 from PIL import Image
 
 from geomeld_build.cli import main
+from geomeld_build.cli.commands import store as commands
 from geomeld_build.modalities import MODALITIES
+from geomeld_build.store import Batch, LoaderOptions, OrderRule, TileLoader, open_store
 from tests.support.small_store import make_store
 
 Capture = pytest.CaptureFixture[str]
@@ -77,6 +82,81 @@ def test_show(store: str, tmp_path: Path, capsys: Capture) -> None:
         with Image.open(path) as picture:
             picture.verify()
     assert main(["show", store, "nonsense", "--out", str(tmp_path / "p")]) == 2
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of a moment: these tests are not about them."""
+    monkeypatch.setattr(commands, "_WARM_S", 0.0)
+    monkeypatch.setattr(commands, "_MEASURE_S", 0.05)
+
+
+@pytest.mark.usefixtures("quick")
+def test_show_a_batch(store: str, tmp_path: Path, capsys: Capture) -> None:
+    args = ["show", store, "--batch", "16", "--out", str(tmp_path / "p")]
+    assert main(args) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "p" / "batch.png")]
+    with Image.open(said.out.strip()) as picture:
+        picture.verify()
+    rate = re.search(r"^loader: ([\d,]+) tiles/s with 2 threads \(batch 3, 0.79 MB a tile decoded\)$", said.err, re.M)
+    assert rate is not None, said.err
+    assert int(rate[1].replace(",", "")) > 0
+    told = json.loads(output([*args, "--json"], capsys))
+    assert told["picture"] == said.out.strip()
+    assert (told["batch"], told["tiles"], told["seed"], told["loader_threads"]) == (3, 3, 0, 2)
+    assert told["loader_tiles_per_s"] > 0
+    ids = {
+        row["tile_id"] for row in json.loads(output(["query", store, "SELECT tile_id FROM tiles", "--json"], capsys))
+    }
+    assert set(told["tile_ids"]) == ids
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_batch_goes_by_seed_and_condition(store: str, tmp_path: Path, capsys: Capture) -> None:
+    def ids(*more: str) -> tuple[str, ...]:
+        args = ["show", store, "--batch", "3", "--out", str(tmp_path), "--json", *more]
+        return tuple(json.loads(output(args, capsys))["tile_ids"])
+
+    assert ids() == ids("--seed", "0")
+    assert len({ids("--seed", str(seed)) for seed in range(6)}) > 1, "other seeds, other orders"
+    assert len(ids("--where", "lon > 0")) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--seed", "1"], "give --batch too"),
+        (["--where", "lon > 0"], "give --batch too"),
+        (["--batch", "2", "--sheet"], "leave out TILE_ID and --sheet"),
+        (["some-tile", "--batch", "2"], "leave out TILE_ID and --sheet"),
+        (["--batch", "2", "--where", "lon > 999"], "no tile"),
+        (["--batch", "2", "--where", "nonsense = 1"], "nonsense"),
+        (["--batch", "0"], "--batch"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_usage(
+    store: str, tmp_path: Path, capsys: Capture, more: list[str], told: str
+) -> None:
+    assert main(["show", store, "--out", str(tmp_path / "p"), *more]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
+def test_the_rate_is_tiles_by_wall_time(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A loader that takes 5 ms a batch of 3 gives 600 a second at most, however short its epochs are.
+    monkeypatch.setattr(commands, "_MEASURE_S", 0.3)
+    loader = TileLoader(open_store(store), LoaderOptions(names=("slope",)), OrderRule(batch=3))
+    quick, epochs = loader.epoch, []
+
+    def slow(epoch: int) -> Iterator[Batch]:
+        epochs.append(epoch)
+        time.sleep(0.005)
+        yield from quick(epoch)
+
+    monkeypatch.setattr(loader, "epoch", slow)
+    assert 30 < commands._tiles_per_second(loader) < 600
+    assert epochs[:3] == [0, 1, 2]
 
 
 def test_anchors(tmp_path: Path, capsys: Capture) -> None:
