@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from geomeld_build.errors import ConfigError
 from geomeld_build.grid import Anchor, make_tile_id, place_anchor
 
-__all__ = ["ANCHOR_SCHEMA", "read_anchors", "write_anchors"]
+__all__ = ["ANCHOR_SCHEMA", "read_anchors", "read_frame_table", "write_anchors", "write_frame_table"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +40,12 @@ ANCHOR_SCHEMA = pa.schema(
         ("geometry", pa.binary()),
     ]
 )
-_GEO = {
+_GEO: dict[str, Any] = {
     "version": "1.1.0",
     "primary_column": "geometry",
     "columns": {"geometry": {"encoding": "WKB", "geometry_types": ["Point"]}},
 }
+_ROW_GROUP = 100_000
 _FIELDS = tuple(item.name for item in fields(Anchor))
 _ALIASES = {
     "lon": ("lon", "longitude", "lng", "x"),
@@ -57,19 +60,82 @@ def write_anchors(path: Path, anchors: Sequence[Anchor]) -> None:
     Raises:
         ConfigError: the path is a folder.
     """
-    if path.is_dir():
-        raise ConfigError(f"cannot write anchors to {path}: it is a folder, expected the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
     records = [
         {**asdict(anchor), "geometry": shapely.to_wkb(shapely.Point(anchor.lon, anchor.lat))} for anchor in anchors
     ]
     schema = ANCHOR_SCHEMA.with_metadata({b"geo": json.dumps(_GEO).encode()})
+    _write(path, pa.Table.from_pylist(records, schema=schema))
+
+
+def write_frame_table(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> None:
+    """Write a table of a frame as GeoParquet, atomically; equal content gives equal bytes.
+
+    Args:
+        path: of the file.
+        table: any columns with ``lon`` and ``lat`` among them. The column ``geometry``, points as WKB, is made of
+            these, whatever it held.
+        metadata: facts about the table, kept in its schema.
+
+    Raises:
+        ConfigError: the path is a folder, or lon or lat is missing or has empty values.
+    """
+    for name in ("lon", "lat"):
+        if name not in table.column_names or table.column(name).null_count:
+            raise ConfigError(f"a table for {path} needs a {name} for every row, got columns {table.column_names}")
+    # One chunk a column: how a table was put together would show in the pages otherwise.
+    table = table.combine_chunks()
+    lon, lat = (table.column(name).to_numpy() for name in ("lon", "lat"))
+    points = _points(lon, lat)
+    if "geometry" in table.column_names:
+        table = table.set_column(table.column_names.index("geometry"), "geometry", points)
+    else:
+        table = table.append_column("geometry", points)
+    geo = {**_GEO, "columns": {"geometry": {**_GEO["columns"]["geometry"], **_bbox(lon, lat)}}}
+    facts = {**{key: metadata[key] for key in sorted(metadata)}, "geo": json.dumps(geo, sort_keys=True)}
+    _write(path, table.replace_schema_metadata(facts))
+
+
+def read_frame_table(path: Path) -> pa.Table:
+    """Read what :func:`write_frame_table` wrote, its column ``geometry`` and its metadata included.
+
+    Raises:
+        ConfigError: missing, unreadable, or no table of a frame.
+    """
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist")
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"cannot read {path} as Parquet: {str(error).splitlines()[0]}") from error
+    if not {"lon", "lat", "geometry"} <= set(table.column_names):
+        raise ConfigError(f"{path} has columns {', '.join(table.column_names)}: expected lon, lat and geometry")
+    return table
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    if path.is_dir():
+        raise ConfigError(f"cannot write anchors to {path}: it is a folder, expected the name of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(pa.Table.from_pylist(records, schema=schema), partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _points(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> pa.Array:
+    """WKB of points, little-endian: 21 bytes each, written in place instead of as an object a point."""
+    wkb = np.empty(len(lon), np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")]))
+    wkb["order"], wkb["kind"], wkb["x"], wkb["y"] = 1, 1, lon, lat
+    offsets = np.arange(len(lon) + 1, dtype=np.int32) * np.int32(wkb.itemsize)
+    return pa.Array.from_buffers(pa.binary(), len(lon), [None, pa.py_buffer(offsets), pa.py_buffer(wkb)])
+
+
+def _bbox(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> dict[str, list[float]]:
+    if not len(lon):
+        return {}
+    return {"bbox": [float(edge) for edge in (lon.min(), lat.min(), lon.max(), lat.max())]}
 
 
 def read_anchors(path: Path, *, recipe: str) -> list[Anchor]:
@@ -117,13 +183,18 @@ def _own(table: pa.Table, path: Path, recipe: str) -> Iterator[Anchor]:
     for name in _FIELDS:
         if typed.column(name).null_count:
             raise ConfigError(f"{path}: the column {name} has empty values, expected one for every anchor")
-    for number, record in enumerate(typed.to_pylist(), start=1):
-        if not (32601 <= record["epsg"] <= 32660 or 32701 <= record["epsg"] <= 32760):
-            raise ConfigError(
-                f"{path}, row {number}: epsg {record['epsg']} is no UTM zone (32601..32660, 32701..32760)"
-            )
-        anchor = Anchor(**record)
-        yield replace(anchor, tile_id=make_tile_id(anchor.location_id, anchor.datetime, recipe))
+    epsg = typed.column("epsg").to_numpy()
+    zone = epsg % 100
+    bad = np.flatnonzero(((epsg // 100 != 326) & (epsg // 100 != 327)) | (zone < 1) | (zone > 60))
+    if len(bad):
+        at = int(bad[0])
+        raise ConfigError(f"{path}, row {at + 1}: epsg {epsg[at]} is no UTM zone (32601..32660, 32701..32760)")
+    # In batches: a frame has millions of rows, and all of them as Python objects at once would take gigabytes.
+    for batch in typed.drop_columns("tile_id").to_batches(max_chunksize=_ROW_GROUP):
+        names = batch.schema.names
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            record = dict(zip(names, values, strict=True))
+            yield Anchor(tile_id=make_tile_id(record["location_id"], record["datetime"], recipe), **record)
 
 
 def _column(table: pa.Table, meaning: str) -> list[Any] | None:
