@@ -20,6 +20,7 @@ from geomeld_build.grid import CELL_M, SNAP_M, to_lonlat, to_utm
 __all__ = [
     "Places",
     "concatenate",
+    "keys_of",
     "places_from_columns",
     "places_of_cells",
     "places_of_points",
@@ -130,8 +131,16 @@ def places_from_columns(table: pa.Table) -> Places:
         ConfigError: a location id is none of ours.
     """
     lon, lat, epsg, left, top = (table.column(name).to_numpy() for name in ("lon", "lat", "epsg", "left", "top"))
-    keys = [_key_of(name) for name in table.column("location_id").to_pylist()]
-    return Places(lon, lat, epsg, left, top, np.array(keys, np.uint64))
+    return Places(lon, lat, epsg, left, top, keys_of(table.column("location_id").to_pylist()))
+
+
+def keys_of(location_ids: Sequence[str]) -> NDArray[np.uint64]:
+    """Keys of places from their location ids.
+
+    Raises:
+        ConfigError: an id is none of ours.
+    """
+    return np.array([_key_of(name) for name in location_ids], np.uint64)
 
 
 _CELL_ID = re.compile(r"u(\d{5})c(\d{5})r(\d{5})")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from geomeld_build.errors import ConfigError
 
-__all__ = ["PRESETS", "ExclusionConfig", "FrameConfig", "OwnConfig", "PoolConfig", "SplitConfig", "read_recipe"]
+__all__ = ["PRESETS", "ExclusionConfig", "FrameConfig", "OwnConfig", "PoolConfig", "SplitConfig", "preset_recipe", "read_recipe"]
 
 Allocation = Literal["equal", "area", "as_found"]
 PoolFormatName = Literal["auto", "mmearth", "skyscript", "geomeld", "table"]
@@ -131,7 +131,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 """The frame of the paper, 1,200,000 + 699,540 + 666,000 anchors: thinned to no overlap, or with all MMEarth centroids."""
 
 
-def preset(name: str, paths: dict[str, Path], **changes: Any) -> FrameConfig:
+def preset_recipe(name: str, paths: dict[str, Path], **changes: Any) -> FrameConfig:
     """A preset with the paths of its pools; a pool without a path is left out.
 
     Raises:

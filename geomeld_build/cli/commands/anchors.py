@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,35 +17,79 @@ from geomeld_build.errors import ConfigError
 if TYPE_CHECKING:
     from geomeld_build.grid import Anchor
 
-__all__ = ["register"]
+__all__ = ["Strata", "register"]
 
 _app = typer.Typer(help="Draw or import places and dates.", no_args_is_help=True, rich_markup_mode=None)
 
 
+class Strata(StrEnum):
+    """What the strata of a frame are."""
+
+    BIOME = "biome"
+    ECOREGION = "ecoregion"
+    CONTINENT_BIOME = "continent-biome"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    from geomeld_build.cli.commands import frames
+
+    frames.register(_app)
     app.add_typer(_app, name="anchors")
 
 
-@_app.command(epilog="Example: geomeld-build anchors sample --n 9 --bbox 75,30,76,31 --out anchors.parquet")
+@_app.command(
+    epilog="Examples: geomeld-build anchors sample --n 9 --bbox 75,30,76,31 --out anchors.parquet; "
+    "geomeld-build anchors sample --n 10000 --by biome --out frame --project my-project; "
+    "geomeld-build anchors sample --preset independent --pool mmearth=tile_info.json --out frame"
+)
 def sample(
-    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many anchors to draw.")],
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write; of a frame: its folder.")],
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many anchors to draw.")] = None,
     bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.")] = None,
     region: Annotated[Path | None, typer.Option(help="Instead of --bbox: a polygon file (GeoJSON, GPKG, ...).")] = None,
-    years: Annotated[str, typer.Option(help="Years of the dates, first-last.")] = "2018-2021",
+    by: Annotated[Strata | None, typer.Option(help="Instead of a region: strata of the whole Earth.")] = None,
+    frame: Annotated[Path | None, typer.Option(help="Instead: the recipe of a frame (YAML).")] = None,
+    preset: Annotated[str | None, typer.Option(help="Instead: independent or paper, with --pool.")] = None,
+    pool: Annotated[list[str] | None, typer.Option(help="NAME=PATH of a preset's pool; repeat.")] = None,
+    biomes: Annotated[str | None, typer.Option(help="File of biomes. [default: the source's table]")] = None,
+    grow: Annotated[Path | None, typer.Option(help="Earlier frame, all of whose anchors stay.")] = None,
+    naip: Annotated[bool | None, typer.Option("--naip", help="Date the US by aerial images of the source.")] = None,
+    years: Annotated[str | None, typer.Option(help="Years of drawn dates, first-last. [default: 2018-2021]")] = None,
+    source: options.SourceName = None,
+    url: options.Url = None,
+    project: options.Project = None,
+    credentials: options.Credentials = None,
     recipe: options.Recipe = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw anchors in a region: cells of the 1,280 m lattice without replacement, each with a date."""
-    if (bbox is None) == (region is None):
-        raise ConfigError("give exactly one of --bbox and --region")
-    first_last = _years(years)
+    """Draw anchors: cells of the 1,280 m lattice without replacement, each with a date.
+
+    In a region, an anchors file comes out. Over the Earth, a frame: a folder with anchors in strata, reserves, splits,
+    and the account of every point that was offered and dropped.
+    """
+    first_last = _years(years) if years else None
+    if bbox is not None or region is not None:
+        if n is None or (bbox is None) == (region is None) or by or frame or preset or pool or grow or naip:
+            raise ConfigError("a region needs --n and one of --bbox and --region, and no option of a frame")
+        _sample_region(bbox or str(region), n, out, recipe, first_last or (2018, 2021), as_json=as_json)
+        return
+    from geomeld_build.cli.commands.frames import frame_config, make_frame
+
+    if (by is None) != (n is None):
+        raise ConfigError("give --n together with --bbox, --region or --by; the recipe of a frame has its own counts")
+    given = {"recipe": recipe, "biomes": biomes, "naip": naip, "years": first_last}
+    config = frame_config(frame, preset, pool or [], given, {"count": n, "by": str(by)} if by else None)
+    settings = options.source_config(options.source_values(source, url, project, credentials))
+    make_frame(config, out, settings, grow, as_json=as_json)
+
+
+def _sample_region(
+    region: str, n: int, out: Path, recipe: str | None, years: tuple[int, int], *, as_json: bool
+) -> None:
     from geomeld_build.anchors import parse_region, sample_anchors
 
-    drawn = sample_anchors(
-        parse_region(bbox or str(region)), n, recipe=recipe or options.DEFAULT_RECIPE, years=first_last
-    )
+    drawn = sample_anchors(parse_region(region), n, recipe=recipe or options.DEFAULT_RECIPE, years=years)
     _save(drawn, out, as_json=as_json)
 
 
