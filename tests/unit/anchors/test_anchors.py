@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geomeld_build.anchors import parse_region, read_anchors, sample_anchors, write_anchors
+from geomeld_build.anchors.cells import CellStream
+from geomeld_build.anchors.dates import own_dates
 from geomeld_build.errors import ConfigError
-from geomeld_build.grid import CELL_M, to_utm, utm_epsg
+from geomeld_build.grid import CELL_M, cell_anchor, to_utm, utm_epsg
+from tests.support.brute_cells import cells_of
 
 PUNJAB = parse_region("73,30,74,31")
 
@@ -35,6 +38,20 @@ def test_cells_are_distinct_inside_and_on_the_lattice() -> None:
 def test_the_draw_depends_on_the_recipe_and_nothing_else() -> None:
     assert sample_anchors(PUNJAB, 20, recipe="a") == sample_anchors(PUNJAB, 20, recipe="a")
     assert sample_anchors(PUNJAB, 20, recipe="a") != sample_anchors(PUNJAB, 20, recipe="b")
+
+
+def test_anchors_are_the_grid_s_own_and_dated_as_cells_of_a_frame() -> None:
+    places = CellStream(PUNJAB, recipe="test").take(25)
+    dates = own_dates(places.key, "test", (2019, 2020)).astype("datetime64[s]").astype(datetime)
+    anchors = sample_anchors(PUNJAB, 25, recipe="test", years=(2019, 2020))
+    cells = zip(cells_of(places), dates, strict=True)
+    assert anchors == [cell_anchor(*cell, when.replace(tzinfo=UTC), recipe="test") for cell, when in cells]
+
+
+@pytest.mark.parametrize("years", [(2021, 2018), (2010, 2018)])
+def test_years_out_of_order_or_before_sentinel_2_are_refused(years: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=rf"years {years[0]}-{years[1]}: expected first <= last, from 2015"):
+        sample_anchors(PUNJAB, 1, recipe="test", years=years)
 
 
 def test_a_longer_draw_begins_with_the_shorter_one() -> None:
