@@ -105,22 +105,17 @@ def leakage(places: Places, splits: NDArray[np.str_], biomes: NDArray[Any] | Non
         at = int(unknown[0])
         raise ConfigError(f"row {at + 1}: split {str(splits[at])!r}: expected one of {', '.join(known)}")
     where = {name: np.flatnonzero(splits == name) for name in known}
-    tiles = {name: places.take(index) for name, index in where.items()}
-    overlaps: dict[str, int] = {}
-    duplicates: dict[str, int] = {}
-    examples: list[tuple[str, str]] = []
-    for b, a in combinations(SPLITS, 2):
-        pairs = overlapping_pairs(tiles[a], tiles[b])
-        overlaps[f"{a}/{b}"] = len(pairs)
-        duplicates[f"{a}/{b}"] = len(np.intersect1d(tiles[a].key, tiles[b].key))
-        ids = [tiles[name].take(side).location_ids() for name, side in zip((a, b), pairs[:_EXAMPLES].T, strict=True)]
-        examples += zip(*ids, strict=True)
+    first, last = _overlaps(places, where)
+    pairs_of = {(a, b): (splits[first] == a) & (splits[last] == b) for b, a in combinations(SPLITS, 2)}
+    # A place has one tile, so places in two splits are among the pairs.
+    keys, same = places.key[first], places.key[first] == places.key[last]
+    ids = [places.take(side[:_EXAMPLES]).location_ids() for side in (first, last)]
     return Leakage(
         tiles={name: len(index) for name, index in where.items()},
-        overlaps=overlaps,
-        duplicates=duplicates,
-        examples=tuple(examples[:_EXAMPLES]),
-        nearest={name: _nearest(tiles[name], tiles[SPLITS[0]]) for name in SPLITS[1:]},
+        overlaps={f"{a}/{b}": int(mine.sum()) for (a, b), mine in pairs_of.items()},
+        duplicates={f"{a}/{b}": len(np.unique(keys[mine & same])) for (a, b), mine in pairs_of.items()},
+        examples=tuple(zip(*ids, strict=True)),
+        nearest=_nearest(places, where),
         biomes={} if biomes is None else _balance(splits, biomes),
     )
 
@@ -135,10 +130,30 @@ def write_leakage(path: Path, found: Leakage) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _nearest(held_out: Places, train: Places) -> Nearest:
-    if not len(held_out) or not len(train):
+def _overlaps(places: Places, where: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Positions of overlapping tiles of different splits, the later split first: ``(2, pair)``."""
+    train, val, test = (where[name] for name in SPLITS)
+    held_out = np.concatenate([val, test])
+    # All that is held out goes against training at once, so that training is sorted into its bins once.
+    with_train = overlapping_pairs(places.take(held_out), places.take(train))
+    between = overlapping_pairs(places.take(test), places.take(val))
+    first = np.concatenate([held_out[with_train[:, 0]], test[between[:, 0]]])
+    last = np.concatenate([train[with_train[:, 1]], val[between[:, 1]]])
+    return np.stack([first, last])
+
+
+def _nearest(places: Places, where: Mapping[str, NDArray[np.int64]]) -> dict[str, Nearest]:
+    train, *others = (where[name] for name in SPLITS)
+    if not len(train):
+        return {name: Nearest({}, {}) for name in SPLITS[1:]}
+    metres = nearest_distance_m(places.take(np.concatenate(others)), places.take(train))
+    parts = np.split(metres, [len(others[0])])
+    return {name: _distances(part) for name, part in zip(SPLITS[1:], parts, strict=True)}
+
+
+def _distances(metres: NDArray[np.float64]) -> Nearest:
+    if not len(metres):
         return Nearest({}, {})
-    metres = nearest_distance_m(held_out, train)
     quantiles = np.quantile(metres, _QUANTILES).tolist()
     return Nearest(
         dict(zip(_QUANTILES, quantiles, strict=True)), {near: float((metres <= near).mean()) for near in _NEAR_M}
