@@ -268,7 +268,8 @@ def _damage(store: Store, findings: Sequence[Finding]) -> dict[int, set[str]]:
         name = finding.modality
         found = store.query(
             f"SELECT row, {name}_outcome AS outcome FROM tiles WHERE status = 'ok' "
-            f"AND row BETWEEN {finding.first_place} AND {finding.last_place}"
+            f"AND (row BETWEEN {finding.first_place} AND {finding.last_place} OR row IN "
+            f"(SELECT row FROM (SELECT row, unnest(objects) AS o FROM tiles) WHERE o['key'] = '{finding.key}'))"
         )
         for place, outcome in zip(found.column("row").to_pylist(), found.column("outcome").to_pylist(), strict=True):
             rows = damage.setdefault(place, set())
