@@ -28,6 +28,8 @@ _BLOCKS_AT_ONCE = 64
 """16,384 draws at a time stay in the processor's cache, which makes them twice as fast."""
 _PIECE_LON, _PIECE_LAT = 3.0, 4.0
 """Every edge and every central meridian of a zone, Norway's and Svalbard's too, is a multiple of these degrees."""
+_SLIVER_DEG = 1e-7
+"""What is narrower, a centimetre, comes from rounding."""
 _REACH_DEG = 0.009
 """More than the half diagonal of a cell, 905 m, in degrees of latitude."""
 _EDGE = 1e-6
@@ -142,14 +144,21 @@ def _keys(epsg: NDArray[np.int32], column: NDArray[np.int64], row: NDArray[np.in
 
 
 def _pieces(coarse: CoarseCells) -> tuple[NDArray[np.float64], ...]:
-    """West, south, east and north of the boxes between 80 S and 84 N, cut where zones may end."""
+    """West, south, east and north of the boxes between 80 S and 84 N, cut where zones may end, neighbours joined."""
     parts = [(np.empty(0),) * 4]
     for west, east, box in _cuts(coarse.west, coarse.size_deg, _PIECE_LON):
         for south, north, strip in _cuts(coarse.south[box], coarse.size_deg, _PIECE_LAT):
             parts.append((west[strip], np.maximum(south, MIN_LAT), east[strip], np.minimum(north, MAX_LAT)))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     kept = columns[1] < columns[3]
-    return tuple(column[kept] for column in columns)
+    west, south, east, north = (column[kept] for column in columns)
+    strip = np.floor((west + east) / 2 / _PIECE_LON)
+    # Boxes of one row side by side are one piece: a biome has hundreds of thousands of small boxes.
+    joined = (np.abs(west[1:] - east[:-1]) < _SLIVER_DEG) & (south[1:] == south[:-1]) & (north[1:] == north[:-1])
+    joined &= strip[1:] == strip[:-1]
+    first = np.flatnonzero(np.append(True, ~joined)[: len(west)])
+    last = np.append(first[1:], len(west))[: len(first)] - 1
+    return west[first], south[first], east[last], north[first]
 
 
 def _cuts(
@@ -160,6 +169,5 @@ def _cuts(
     for part in range(int(np.ceil(size / step)) + 1):
         start = np.maximum(low, (base + part) * step)
         end = np.minimum(low + size, (base + part + 1) * step)
-        # What is narrower than a centimetre comes from rounding.
-        some = np.flatnonzero(end - start > 1e-7)
+        some = np.flatnonzero(end - start > _SLIVER_DEG)
         yield start[some], end[some], some
