@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -100,7 +101,7 @@ class ExclusionLayer:
         for epsg in np.unique(zone):
             mine = np.flatnonzero(zone == epsg)
             wanted, which = np.unique(piece[mine], return_inverse=True)
-            there = shapely.transform(self.pieces[wanted], lambda x, y, e=int(epsg): to_utm(e, x, y), interleaved=False)
+            there = shapely.transform(self.pieces[wanted], partial(_to_zone, int(epsg)))
             within = shapely.dwithin(squares[tile[mine]], there[which], self.rule.buffer_m)
             result[tile[mine[within]]] = True
         return result
@@ -159,9 +160,8 @@ def _cut(shapes: Shapes) -> Shapes:
     """Shapes in pieces of at most a degree and few points, within -180..180, edges broken up."""
     west, _, east, _ = shapely.bounds(shapes).T
     done = _is_small(shapes) & (west >= -180.0) & (east <= 180.0)
-    pieces = [
-        piece for shape in shapes[~done] for whole in _within_world(unwrapped(shape)) for piece in _quarters(whole)
-    ]
+    wholes = [whole for shape in shapes[~done] for whole in _within_world(unwrapped(shape))]
+    pieces = [piece for whole in wholes for piece in _quarters(whole)]
     result = np.empty(int(done.sum()) + len(pieces), object)
     result[: len(result) - len(pieces)] = shapes[done]
     result[len(result) - len(pieces) :] = pieces
@@ -207,6 +207,10 @@ def _quarters(shape: BaseGeometry) -> Iterator[BaseGeometry]:
         )
         for half in halves:
             stack.extend(shapely.get_parts(shapely.intersection(piece, half)))
+
+
+def _to_zone(epsg: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack(to_utm(epsg, points[:, 0], points[:, 1]))
 
 
 def _degrees(metres: float, lat: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

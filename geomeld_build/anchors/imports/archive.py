@@ -23,7 +23,7 @@ _LOCAL = struct.Struct("<4s22x2H")
 _END = struct.Struct("<4s6xH2L2x")  # signature, entries, size and offset of the directory
 _LOCATOR = struct.Struct("<4s4xQ4x")
 _END64 = struct.Struct("<4s28x3Q")
-_FULL, _FULL_SHORT = 0xFFFFFFFF, 0xFFFF
+_FULL = 0xFFFFFFFF
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _STORED, _DEFLATED = 0, 8
 
@@ -131,7 +131,7 @@ class Archive:
         _, count, size, offset = _END.unpack_from(data, end)
         stop = end
         locator = end - _LOCATOR.size
-        if locator >= 0 and (_FULL in (size, offset) or count == _FULL_SHORT):
+        if locator >= 0:
             signature, where = _LOCATOR.unpack_from(data, locator)
             if signature == b"PK\6\7" and where + _END64.size <= len(data):
                 signature, count, size, offset = _END64.unpack_from(data, where)

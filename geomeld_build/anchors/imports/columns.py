@@ -36,8 +36,7 @@ class TableFile:
         try:
             if self.is_csv:
                 self._parse = pacsv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
-                with pacsv.open_csv(path, parse_options=self._parse) as reader:
-                    self.names: list[str] = reader.schema.names
+                self.names: list[str] = self._header()
             else:
                 schema = pq.read_schema(path)
                 self.names, self.metadata = schema.names, schema.metadata or {}
@@ -65,6 +64,17 @@ class TableFile:
     def where(self, row: int) -> str:
         """Names a row for people."""
         return f"{self.path}, row {row + 1}"
+
+    def _header(self) -> list[str]:
+        try:
+            with pacsv.open_csv(self.path, parse_options=self._parse) as reader:
+                names: list[str] = reader.schema.names
+        except pa.ArrowInvalid:
+            # The same again in one thread, for then Arrow tells the row.
+            names = pacsv.read_csv(
+                self.path, read_options=pacsv.ReadOptions(use_threads=False), parse_options=self._parse
+            ).column_names
+        return names
 
     def _csv(self, names: list[str], types: dict[str, pa.DataType], *, threads: bool = True) -> pa.Table:
         return pacsv.read_csv(

@@ -73,16 +73,17 @@ def check_shapes(shapes: Geometries, where: Where) -> None:
     Raises:
         ConfigError: names the first such row and what is wrong with it.
     """
-    for bad, reason in (
-        (shapely.is_missing(shapes), lambda _: "no geometry"),
-        (shapely.is_empty(shapes), lambda _: "empty geometry"),
-        (~np.isfinite(shapely.bounds(shapes)).all(axis=-1), lambda _: "coordinates that are no numbers"),
-        (~shapely.is_valid(shapes), lambda shape: f"invalid geometry, {shapely.is_valid_reason(shape)}"),
+    for bad, fault in (
+        (shapely.is_missing(shapes), "no geometry"),
+        (shapely.is_empty(shapes), "empty geometry"),
+        (~np.isfinite(shapely.bounds(shapes)).all(axis=-1), "coordinates that are no numbers"),
+        (~shapely.is_valid(shapes), "invalid geometry"),
     ):
         rows = np.flatnonzero(bad)
         if len(rows):
             at = int(rows[0])
-            raise ConfigError(f"{where(at)} has {reason(shapes[at])}: expected valid points or polygons (repair them)")
+            reason = f", {shapely.is_valid_reason(shapes[at])}" if fault == "invalid geometry" else ""
+            raise ConfigError(f"{where(at)} has {fault}{reason}: expected valid points or polygons (repair them)")
 
 
 def centroids(shapes: Geometries, crs: pyproj.CRS, where: Where) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

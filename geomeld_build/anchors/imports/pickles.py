@@ -45,15 +45,21 @@ _LENGTHS = {
 }
 
 
-def _table() -> tuple[int, ...]:
+_IS_FRESH, _IS_TUPLE, _IS_PUT, _IS_GET = 1, 2, 3, 4
+_KINDS = {_IS_FRESH: _FRESH, _IS_TUPLE: _TUPLES, _IS_PUT: _PUTS, _IS_GET: _GETS}
+
+
+def _table(codes: dict[int, bytes]) -> tuple[int, ...]:
     table = [0] * 256
-    for length, codes in _LENGTHS.items():
-        for code in codes:
-            table[code] = length
+    for value, instructions in codes.items():
+        for instruction in instructions:
+            table[instruction] = value
     return tuple(table)
 
 
-_SIZE = _table()
+_KIND = _table(_KINDS)
+"""By instruction: what it does to the memo, as far as it matters."""
+_SIZE = _table(_LENGTHS)
 """By instruction: its length with its argument, or how the length is found; 0 = refused."""
 
 
@@ -95,27 +101,28 @@ def _check_instructions(data: bytes) -> None:
     """Walk over the instructions without running any."""
     at, count, tuples, memoized, numbered, fresh = 0, 0, 0, 0, False, False
     reusable: set[int] = set()
-    end = len(data)
+    sizes, kinds, end = _SIZE, _KIND, len(data)
     while at < end:
         code = data[at]
-        size = _SIZE[code]
+        size, kind = sizes[code], kinds[code]
         if size <= 0:
             size = _long_size(data, at, size)
-        if code in _PUTS:
+        if kind == _IS_PUT:
             if code == _MEMOIZE:
                 place, memoized = memoized, memoized + 1
             else:
-                place, numbered = _place(data, at), True
+                # One byte is what nearly all have; the call would cost as much as the rest of the loop.
+                place, numbered = data[at + 1] if code == _PUT_BYTE and at + 1 < end else _place(data, at), True
             if fresh:
                 reusable.add(place)
             else:
                 reusable.discard(place)
         else:
             # Reuse of a tuple could take exponential time to hash. Python itself writes equal tuples apart.
-            if code in _GETS and _place(data, at) not in reusable:
+            if kind == _IS_GET and _place(data, at) not in reusable:
                 raise PickleRefused("it uses a tuple twice: only plain values are read")
-            fresh = code in _FRESH
-            tuples += code in _TUPLES
+            fresh = kind == _IS_FRESH
+            tuples += kind == _IS_TUPLE
         if code == _STOP:
             break
         at += size
@@ -132,14 +139,15 @@ def _check_instructions(data: bytes) -> None:
 
 def _long_size(data: bytes, at: int, kind: int) -> int:
     """Length of an instruction whose argument has no fixed length, within the data."""
-    if kind == 0:
-        raise PickleRefused(f"instruction 0x{data[at]:02x} at byte {at} is not one of plain values")
-    if kind == -10:
+    if kind == -1:
+        size = 2 + data[at + 1] if at + 1 < len(data) else 2
+    elif kind == -4:
+        size = 5 + int.from_bytes(data[at + 1 : at + 5], "little")
+    elif kind == -10:
         newline = data.find(b"\n", at)
-        if newline < 0:
-            raise PickleRefused("it ends too early (truncated?)")
-        return newline + 1 - at
-    size = 1 - kind + int.from_bytes(data[at + 1 : at + 1 - kind], "little")
+        size = newline + 1 - at if newline >= 0 else len(data)
+    else:
+        raise PickleRefused(f"instruction 0x{data[at]:02x} at byte {at} is not one of plain values")
     if at + size > len(data):
         raise PickleRefused(f"it asks for {size} bytes at byte {at} and has {len(data) - at}")
     return size

@@ -60,8 +60,10 @@ def box_centres(
         ConfigError: a box that is no box on Earth.
     """
     west, south, east, north = boxes.T
-    inside = np.abs(boxes) <= np.array([180.0, 90.0, 180.0, 90.0])
-    bad = np.flatnonzero(~(inside.all(axis=1) & (south <= north)))
+    low, high = np.minimum(west, east), np.maximum(west, east)
+    # An edge may go on above 180 where the box reaches across; a box beyond 180 as a whole is no place.
+    inside = (low <= 180.0) & (high >= -180.0) & (high - low <= 360.0) & (np.abs(boxes[:, 1::2]) <= 90.0).all(axis=1)
+    bad = np.flatnonzero(~(inside & (south <= north)))
     if len(bad):
         at = int(bad[0])
         corners = ", ".join(f"{value:.10g}" for value in boxes[at])
@@ -69,7 +71,6 @@ def box_centres(
             f"{where(at)}: box ({corners}) is no box: expected west, south, east, north with lon -180..180 and "
             "lat -90..90, south below north"
         )
-    low, high = np.minimum(west, east), np.maximum(west, east)
     across = (east < west) | (high - low > 180.0)
     # The way round over the antimeridian begins at the greater longitude.
     first, last = np.where(across, high, west), np.where(across, low + 360.0, east)

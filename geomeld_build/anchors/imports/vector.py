@@ -33,7 +33,7 @@ def read_shapes(path: Path) -> NDArray[np.object_]:
     west, south, east, north = shapely.bounds(shapes).T
     size = np.maximum(east - west, north - south)
     shapes = np.where(size > 0, shapely.segmentize(shapes, np.maximum(size / 64, 1e-9)), shapes)
-    return np.asarray(shapely.transform(shapes, lambda x, y: transform(x, y), interleaved=False))
+    return np.asarray(shapely.transform(shapes, lambda points: np.column_stack(transform(points[:, 0], points[:, 1]))))
 
 
 def _parquet(path: Path) -> tuple[NDArray[np.object_], pyproj.CRS]:
