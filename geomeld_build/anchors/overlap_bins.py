@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from geomeld_build.anchors.overlap_squares import REACH_M, SIDE, Squares, earth_xyz, sheet_lonlat
 
-__all__ = ["AROUND", "Bins", "beside", "binned", "pairs_in_bins", "ragged", "seam_neighbours"]
+__all__ = ["AROUND", "Bins", "beside", "bin_step", "binned", "pairs_in_bins", "ragged", "seam_neighbours"]
 
 AROUND = [(0, 0), *((column, row) for column in (-1, 0, 1) for row in (-1, 0, 1) if (column, row) != (0, 0))]
 """Steps in columns and rows to a bin and the eight around it."""
@@ -57,9 +57,14 @@ def binned(squares: Squares) -> Bins:
     return Bins(squares, code[first], np.append(first, len(code)), members)
 
 
+def bin_step(column: int, row: int) -> int:
+    """What to add to the code of a bin for the bin so many columns and rows away."""
+    return column * _ROWS + row
+
+
 def beside(a: Bins, b: Bins, column: int, row: int) -> NDArray[np.int64]:
     """For each bin of ``a`` the bin of ``b`` so many columns and rows away on the same sheet, -1 where it is empty."""
-    wanted = a.codes + (column * _ROWS + row)
+    wanted = a.codes + bin_step(column, row)
     if not len(b.codes):
         return np.full(len(wanted), -1, np.int64)
     at = np.minimum(np.searchsorted(b.codes, wanted), len(b.codes) - 1)

@@ -11,30 +11,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.anchors.overlap_bins import AROUND, Bins, beside, binned, ragged, seam_neighbours
-from geomeld_build.anchors.overlap_squares import Squares, overlap
+from geomeld_build.anchors.overlap_bins import AROUND, Bins, beside, bin_step, binned, ragged, seam_neighbours
+from geomeld_build.anchors.overlap_squares import SIDE, Squares, overlap
 
 __all__ = ["first_independent"]
 
-_ROUNDS = 200
+_EFFORT = 8.0
 
 
-def first_independent(squares: Squares, rounds: int = _ROUNDS) -> NDArray[np.bool_]:
+def first_independent(squares: Squares, effort: float = _EFFORT) -> NDArray[np.bool_]:
     """Which tiles the greedy pass over the tiles in their order keeps: ``(tile,)``.
 
-    Orders that are not random (from west to east, say) can need as many rounds as tiles in a row; what is left after
-    ``rounds`` is gone through one by one.
+    Rounds look at each tile once or twice in a random order, six times where the lattice is full. Orders that are not
+    random (from west to east, say) can need as many rounds as there are tiles in a row: when rounds have looked
+    ``effort`` times at every tile, what is left is gone through one by one, with the same result.
     """
     bins = binned(squares)
     kept = np.zeros(len(bins.members), bool)
     edges = _edges(bins)
     tiles, owner = bins.members, np.repeat(np.arange(len(bins.codes)), bins.counts)
-    for _ in range(rounds):
-        if not len(tiles):
-            return kept
+    looks = effort * len(tiles)
+    while len(tiles) and looks >= len(tiles):
+        looks -= len(tiles)
         edges, tiles, owner = _round(squares, len(bins.codes), edges, tiles, owner, kept)
     if len(tiles):
-        _one_by_one(squares, edges, tiles, owner, kept)
+        _one_by_one(bins, tiles, owner, kept)
     return kept
 
 
@@ -78,23 +79,26 @@ def _round(
     return edges, tiles[left], owner[left]
 
 
-def _one_by_one(
-    squares: Squares,
-    edges: NDArray[np.int32],
-    tiles: NDArray[np.int64],
-    owner: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-) -> None:
+def _one_by_one(bins: Bins, tiles: NDArray[np.int64], owner: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
     """The greedy pass itself, over tiles that overlap nothing kept so far. Writes into ``kept``."""
-    edges = edges[:, np.argsort(edges[0], kind="stable")]
-    neighbours = np.split(edges[1], np.flatnonzero(np.diff(edges[0])) + 1)
-    around = dict(zip(np.unique(edges[0]).tolist(), (part.tolist() for part in neighbours), strict=False))
-    inside: dict[int, int] = {}
+    squares = bins.squares
     order = np.argsort(tiles)
-    for tile, home in zip(tiles[order].tolist(), owner[order].tolist(), strict=True):
+    tiles, owner = tiles[order], owner[order]
+    across: dict[int, list[int]] = {}
+    for home, other in bins.codes[seam_neighbours(bins, bins)].tolist():
+        across.setdefault(home, []).append(other)
+    steps = [bin_step(column, row) for column, row in AROUND[1:]]
+    inside: dict[int, tuple[int, int, int]] = {}
+    columns = (tiles, bins.codes[owner], squares.x[tiles], squares.y[tiles])
+    for tile, home, x, y in zip(*(column.tolist() for column in columns), strict=True):
         if home in inside:
             continue
-        rivals = np.array([inside[bin_] for bin_ in around.get(home, []) if bin_ in inside], np.int64)
-        if not overlap(squares, np.full(len(rivals), tile), squares, rivals).any():
-            inside[home] = tile
-            kept[tile] = True
+        # Plain numbers: arrays of eight would cost a hundred times as much.
+        beside_it = (inside[home + step] for step in steps if home + step in inside)
+        if any(abs(x - its_x) < SIDE and abs(y - its_y) < SIDE for its_x, its_y, _ in beside_it):
+            continue
+        rivals = np.array([inside[bin_][2] for bin_ in across.get(home, ()) if bin_ in inside], np.int64)
+        if len(rivals) and overlap(squares, np.full(len(rivals), tile), squares, rivals).any():
+            continue
+        inside[home] = x, y, tile
+        kept[tile] = True

@@ -22,7 +22,7 @@ SIDE = CELL_M // SNAP_M
 """Side of a tile in units of 20 m."""
 TOUCH_M = 0.01
 """Squares of two zones that share less than this across are said to touch. An edge straight in one zone bends by at
-most 3 mm in the next, so the corners decide to within this."""
+most 4 mm in the next, so the corners decide to within this."""
 REACH_M = 1815.0
 """No two tiles with centres farther apart overlap: two half diagonals, at the smallest scale of UTM (0.9996)."""
 _SURE_M = 1270.0

@@ -50,7 +50,7 @@ def made_points(kind: Kind, count: int, seed: int) -> tuple[NDArray[np.float64],
 
     ``mmearth``: equally many in each of 14 biomes, uniform by area inside each. ``skyscript``: 100,000 clusters of
     very different sizes, mostly in Europe, the US and Asia, a few hundred metres to kilometres across; of five
-    million about a sixth stay when no two tiles may overlap.
+    million about a fifth stay when no two tiles may overlap.
     """
     return _balanced(count, f"mmearth-{seed}") if kind == "mmearth" else _clustered(count, f"skyscript-{seed}")
 
