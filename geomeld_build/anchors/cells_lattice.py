@@ -55,13 +55,13 @@ class BoxIndex:
 
     def locate(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which points lie in a box at all, and which of them are surely in the area. ``(point,)`` each."""
-        x, y = (lon + 180.0) / self._size, (lat + 90.0) / self._size
-        column, row = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-        number = np.minimum(row, self._height - 1) * self._width + column % self._width
-        at = np.minimum(np.searchsorted(self._number, number), max(len(self._number) - 1, 0))
         if not len(self._number):
             nowhere = np.zeros(len(lon), bool)
             return nowhere, nowhere
+        x, y = (lon + 180.0) / self._size, (lat + 90.0) / self._size
+        column, row = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+        number = np.minimum(row, self._height - 1) * self._width + column % self._width
+        at = np.minimum(np.searchsorted(self._number, number), len(self._number) - 1)
         boxed = self._number[at] == number
         off_edge = (np.abs(x - np.rint(x)) > _EDGE) & (np.abs(y - np.rint(y)) > _EDGE)
         return boxed, boxed & self._inside[at] & off_edge
