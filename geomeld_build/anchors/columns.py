@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from geomeld_build.anchors.frame import FRAME_SCHEMA
@@ -83,7 +82,8 @@ def frame_table(
         "datetime": pa.array(dates.astype("datetime64[us]")).cast(pa.timestamp("us", tz="UTC")),
         "pool": pa.repeat(part.pool, count),
         "stratum": part.stratum,
-        "geometry": shapely.to_wkb(shapely.points(places.lon, places.lat)),
+        # Points of lon and lat: made when the table is written.
+        "geometry": pa.nulls(count, pa.binary()),
         "src_id": part.src_id,
         "biome": part.world.biome,
         "ecoregion": part.world.ecoregion.cast(pa.string()),

@@ -27,7 +27,7 @@ from geomeld_build.anchors.overlap import overlapping_pairs
 from geomeld_build.anchors.places import Places, concatenate, places_from_columns
 from geomeld_build.anchors.quotas import PoolQuota, grown, pool_quota, with_cells_there
 from geomeld_build.anchors.recipe import TOPUP, FrameConfig, OwnConfig, PoolConfig
-from geomeld_build.anchors.world import Stratum, World
+from geomeld_build.anchors.world import Stratum, World, WorldColumns
 
 __all__ = ["Frame", "Progress", "compose"]
 
@@ -62,7 +62,7 @@ def compose(
     look_up: VintageLookUp | None = None,
     base: pa.Table | None = None,
     workers: int = 2,
-    progress: Progress = lambda step, done, total: None,
+    progress: Progress = lambda _step, _done, _total: None,
 ) -> Frame:
     """Make a frame.
 
@@ -207,7 +207,7 @@ class _Run:
         self, own: OwnConfig, shares: NDArray[np.float64], strata: Sequence[Stratum], parts: Sequence[Selected]
     ) -> NDArray[np.int64]:
         """Cells that bring the strata nearest to their shares of all anchors there, those of the pools included."""
-        have = np.array([sum(stratum.count(part.world) for part in parts) for stratum in strata], np.int64)
+        have = _counted([part.world for part in parts], strata)
         return deficit(shares, have, own.count, target=own.count + int(have.sum()))
 
     def cells(self, filler: CellFiller, pool: str, counts: dict[str, int]) -> list[Selected]:
@@ -242,11 +242,34 @@ class _Run:
 
     def surplus(self, candidates: Sequence[Candidates], chosen: Sequence[Selected]) -> list[pa.Table]:
         """What quotas had no room for."""
-        gone = []
+        gone: list[pa.Table] = []
         for item, taken in zip(candidates, chosen, strict=True):
             left = item.drop(~np.isin(item.places.key, taken.places.key), DropReason.SURPLUS)
             gone += left.dropped[len(item.dropped) :]
         return gone
+
+
+def _counted(columns: Sequence[WorldColumns], strata: Sequence[Stratum]) -> NDArray[np.int64]:
+    """How many places lie in each stratum."""
+    keys = ["biome", "ecoregion", "continent"]
+    counted = [
+        pa.table({key: getattr(world, key) for key in keys}).group_by(keys).aggregate([([], "count_all")]).to_pylist()
+        for world in columns
+    ]
+    return np.array(
+        [
+            sum(
+                line["count_all"]
+                for lines in counted
+                for line in lines
+                if line["biome"] == stratum.biome
+                and stratum.ecoregion in ("", line["ecoregion"])
+                and stratum.continent in ("", line["continent"])
+            )
+            for stratum in strata
+        ],
+        np.int64,
+    )
 
 
 def _by_name(strata: Sequence[Stratum], counts: NDArray[np.int64]) -> dict[str, int]:

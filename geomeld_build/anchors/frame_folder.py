@@ -96,8 +96,8 @@ def read_frame(folder: Path) -> FrameFolder:
     """
     if not is_frame(folder):
         raise ConfigError(f"{folder} is no frame: expected {ANCHORS} and {_FACTS}; 'anchors sample --out' makes one")
-    tables = [read_frame_table(folder / name) for name in (ANCHORS, RESERVES, DROPPED)]
-    return FrameFolder(*tables, _read_json(folder / _FACTS), _read_json(folder / _LEAKAGE))
+    anchors, reserves, dropped = (read_frame_table(folder / name) for name in (ANCHORS, RESERVES, DROPPED))
+    return FrameFolder(anchors, reserves, dropped, _read_json(folder / _FACTS), _read_json(folder / _LEAKAGE))
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -52,8 +52,8 @@ def merge_anchors(lists: Sequence[Sequence[Anchor]], *, recipe: str, keep_overla
     for number, anchor in kept:
         by_place.setdefault(anchor.location_id, (number, anchor))
     places = places_of_anchors([anchor for _, anchor in by_place.values()])
-    number = np.array([number for number, _ in by_place.values()], np.uint64)
-    order = (number << _PRIORITY_BITS) | (draw(recipe, "merge", places.key) >> np.uint64(8))
+    priority = np.array([number for number, _ in by_place.values()], np.uint64)
+    order = (priority << _PRIORITY_BITS) | (draw(recipe, "merge", places.key) >> np.uint64(8))
     stays = thin(places, order).kept
     ids = {location_id for location_id, keep in zip(by_place, stays.tolist(), strict=True) if keep}
     merged = [anchor for _, anchor in kept if anchor.location_id in ids]

@@ -18,7 +18,15 @@ from geomeld_build.anchors.imports import Pool, PoolFormat, read_pool
 from geomeld_build.anchors.leakage import leakage
 from geomeld_build.anchors.places import places_from_columns
 from geomeld_build.anchors.recipe import FrameConfig, PoolConfig
-from geomeld_build.anchors.world import BiomeLayer, World, cached_biomes, load_biomes, load_countries
+from geomeld_build.anchors.world import (
+    RESOLVE_COLUMNS,
+    BiomeLayer,
+    World,
+    biomes_from_table,
+    cached_biomes,
+    load_biomes,
+    load_countries,
+)
 from geomeld_build.build.config import SourceConfig
 from geomeld_build.build.executor import open_configured
 from geomeld_build.errors import ConfigError
@@ -30,8 +38,6 @@ if TYPE_CHECKING:
     from geomeld_build.anchors.naip_dates import VintageLookUp
 
 __all__ = ["FrameSummary", "open_world", "sample_frame"]
-
-_COLUMNS = ("BIOME_NUM", "BIOME_NAME", "ECO_NAME", "ECO_ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +131,15 @@ def _biomes(name: str, source: SourceConfig | None) -> BiomeLayer:
     def fetch() -> pa.Table:
         opened = open_configured(source)
         try:
-            return opened.table(name, _COLUMNS)
+            return opened.table(name, RESOLVE_COLUMNS)
         finally:
             opened.close()
 
-    # Another endpoint is another Earth: the emulator's planet has biomes of its own.
-    endpoint = "".join(letter if letter.isalnum() else "-" for letter in source.url or source.name)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "geomeld-build" / "tables" / endpoint
-    return cached_biomes(fetch, cache)
+    if source.url is not None:
+        # Another endpoint is another Earth, such as the emulator's planet, and another one tomorrow.
+        return biomes_from_table(fetch())
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return cached_biomes(fetch, cache / "geomeld-build" / "tables")
 
 
 def _pools(config: FrameConfig, progress: Callable[[str, int, int], None]) -> Iterator[tuple[PoolConfig, Pool]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars", "amount", "bars", "print_json", "print_outcomes", "print_table", "say"]
 
-Stage = Literal["anchors", "plan", "tiles", "verify", "repair", "gc"]
+Stage = Literal["anchors", "plan", "tiles", "reserves", "verify", "repair", "gc"]
 
 _EVERY_S = 5.0
 """Seconds between two plain progress lines."""
@@ -100,9 +100,10 @@ class Bars:
         self._rich = rich
         self._tasks: dict[str, TaskID] = {}
         self._last: dict[str, float] = {}
+        self._ended: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, stage: Stage, done: int, total: int, note: str = "") -> None:
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Report that ``done`` of ``total`` of a stage are finished."""
         with self._lock:
             if self._rich is not None:
@@ -119,10 +120,12 @@ class Bars:
     def _due(self, stage: str, done: int, total: int) -> bool:
         now = time.monotonic()
         last = self._last.get(stage)
-        if last == float("inf") or (last is not None and done < total and now - last < _EVERY_S):
+        # The last line of a stage is said once, also when several threads report the end; unless there is more to do.
+        if self._ended.get(stage, -1) >= total or (last is not None and done < total and now - last < _EVERY_S):
             return False
-        # The last line of a stage is said once, also when several threads report the end.
-        self._last[stage] = float("inf") if done >= total else now
+        self._last[stage] = now
+        if done >= total:
+            self._ended[stage] = total
         return True
 
 
