@@ -44,9 +44,9 @@ class ContinentBoxes:
         _, covered = countries.locator.boxes(np.ones(len(of_country), bool))
         open_boxes = np.flatnonzero(land & ~covered)
         west, south = corners_of(open_boxes)
-        distance = countries.continent_distances(west + BOX_DEG / 2, south + BOX_DEG / 2)
         slack = _BOX_REACH_M + _OUTLINE_SLACK_M
-        near = (distance <= distance.min(axis=1, keepdims=True) + 2 * slack) & (distance <= NEAREST_M + slack)
+        distance = countries.continent_distances(west + BOX_DEG / 2, south + BOX_DEG / 2, NEAREST_M + slack)
+        near = np.isfinite(distance) & (distance <= distance.min(axis=1, keepdims=True) + 2 * slack)
         touched, inside = [], []
         for continent in range(len(CONTINENTS)):
             possible, whole = countries.locator.boxes(of_country == continent)

@@ -65,14 +65,22 @@ class Countries:
         found: NDArray[np.int32] = np.append(self.country_of_outline, np.int32(-1))[index]
         return found
 
-    def continent_distances(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Metres on the sphere from each point to the outlines of each continent: ``(point, continent)``."""
+    def continent_distances(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], within_m: float
+    ) -> NDArray[np.float64]:
+        """Metres on the sphere from each point to the outlines of each continent: ``(point, continent)``.
+
+        Infinite beyond ``within_m``: a tree is slow where all of its points are about as far.
+        """
         at = unit_vectors(lon, lat)
+        limit = 2 * np.sin(within_m / (2 * EARTH_RADIUS_M))
         found = np.empty((len(lon), len(CONTINENTS)))
         of = self.continent[self.country_of_outline]
         for continent in range(len(CONTINENTS)):
-            chord, _ = cKDTree(self.outline[of == continent]).query(at)
-            found[:, continent] = 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(chord / 2, 1.0))
+            chord, _ = cKDTree(self.outline[of == continent]).query(at, distance_upper_bound=limit)
+            found[:, continent] = np.where(
+                np.isfinite(chord), 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(chord / 2, 1.0)), np.inf
+            )
         return found
 
 

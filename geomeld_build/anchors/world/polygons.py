@@ -6,7 +6,9 @@ are tested, and only against the polygons whose outline passes there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from geomeld_build.anchors.world.coarse import (
 __all__ = ["PolygonLocator", "locate_in_polygons", "sphere_areas_m2"]
 
 _BOXES = ROWS * COLUMNS
-_EDGES_AT_ONCE = 1_000_000
+_VERTICES_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +98,9 @@ def locate_in_polygons(geometries: NDArray[Any]) -> PolygonLocator:
     mixed, first = np.unique(box[order], return_index=True)
     slot = np.full(_BOXES, -1, np.int32)
     slot[mixed] = np.arange(len(mixed), dtype=np.int32)
-    # The first test of a prepared polygon builds its index, which threads must not do at the same time.
-    shapely.intersects_xy(parts, 0.0, 0.0)
+    # The first test within its bounds builds a prepared polygon's index, which threads must not do at the same time.
+    west, south, east, north = shapely.bounds(parts).T
+    shapely.intersects_xy(parts, (west + east) / 2, (south + north) / 2)
     return PolygonLocator(
         parts=parts,
         row_of_part=row_of_part,
@@ -116,15 +119,28 @@ def sphere_areas_m2(geometries: NDArray[Any]) -> NDArray[np.float64]:
         geometries: polygons and multipolygons.
     """
     parts, row = shapely.get_parts(geometries, return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    start, end, ring = _segments(rings)
-    dlon = np.radians(end[:, 0] - start[:, 0])
-    middle, half = np.radians(start[:, 1] + end[:, 1]) / 2, np.radians(end[:, 1] - start[:, 1]) / 2
-    # The mean of sin(lat) along an edge; np.sinc(x) is sin(pi x) / (pi x).
-    strips = dlon * np.sin(middle) * np.sinc(half / np.pi)
-    area = np.abs(np.bincount(ring, weights=strips, minlength=len(rings))) * EARTH_RADIUS_M**2
-    outer = np.append(True, part[1:] != part[:-1])[: len(part)]
-    return np.bincount(row[part], np.where(outer, area, -area), len(geometries)).astype(np.float64)
+    areas = np.zeros(len(parts))
+    for some in _portions(parts):
+        rings, part = shapely.get_rings(parts[some], return_index=True)
+        start, end, ring = _segments(rings)
+        dlon = np.radians(end[:, 0] - start[:, 0])
+        middle, half = np.radians(start[:, 1] + end[:, 1]) / 2, np.radians(end[:, 1] - start[:, 1]) / 2
+        # The mean of sin(lat) along an edge; np.sinc(x) is sin(pi x) / (pi x).
+        strips = dlon * np.sin(middle) * np.sinc(half / np.pi)
+        area = np.abs(np.bincount(ring, strips, len(rings))) * EARTH_RADIUS_M**2
+        # The first ring of a part is its outer one.
+        outer = np.append(True, part[1:] != part[:-1])
+        areas[some] = np.bincount(part, np.where(outer, area, -area))
+    return np.bincount(row, areas, len(geometries)).astype(np.float64)
+
+
+def _portions(parts: NDArray[Any]) -> Iterator[slice]:
+    """Neighbouring parts of some hundred thousand vertices together, which bounds the memory that they take."""
+    ends = np.cumsum(shapely.get_num_coordinates(parts))
+    number = ends // _VERTICES_AT_ONCE
+    edges = np.flatnonzero(np.diff(number)) + 1
+    for first, last in pairwise([0, *edges.tolist(), len(parts)]):
+        yield slice(first, last)
 
 
 def _segments(rings: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
@@ -136,15 +152,13 @@ def _segments(rings: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 def _boundary_boxes(parts: NDArray[Any]) -> NDArray[np.int64]:
     """Sorted ``part * _BOXES + box`` of all boxes that an outline touches; never too few."""
-    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
-    start, end, ring = _segments(rings)
-    part = part_of_ring[ring].astype(np.int64)
     found = []
-    for at in range(0, len(part), _EDGES_AT_ONCE):
-        some = slice(at, at + _EDGES_AT_ONCE)
-        pieces = _short_pieces(start[some], end[some], part[some])
-        found.append(np.unique(_boxes_of_edges(*pieces)))
-    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    for some in _portions(parts):
+        rings, part = shapely.get_rings(parts[some], return_index=True)
+        start, end, ring = _segments(rings)
+        found.append(np.unique(_boxes_of_edges(*_short_pieces(start, end, part[ring] + some.start))))
+    # Portions are of other parts, in order: what is sorted in each is sorted in all.
+    return np.concatenate(found)
 
 
 def _short_pieces(
