@@ -47,13 +47,14 @@ def build_tiles(
     modalities: str | None = None,
     dask_mode: Literal["threads", "sync", "local", "address"] = "threads",
     dask_address: str | None = None,
+    reserves: str | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> State[Any]:
     """Build what is not yet in the store.
 
     Args:
         store: folder or URL of the store. Relative paths start in the worker's working directory.
-        anchors: table of lon, lat, date (Parquet, CSV, GeoParquet). Give this or `region`.
+        anchors: table of lon, lat, date (Parquet, CSV, GeoParquet), or the folder of a frame. Give this or `region`.
         source: provider of the scenes.
         project: cloud project that is charged.
         region: 'west,south,east,north' or a polygon file to sample `limit` anchors in.
@@ -63,6 +64,7 @@ def build_tiles(
         modalities: names separated by commas. Default: all.
         dask_mode: how the work is spread.
         dask_address: scheduler, with mode 'address'.
+        reserves: the frame's reserves, which stand in for anchors without a tile. Default: those in the frame's folder.
         overrides: any other setting, nested as in `geomeld_build.build.BuildConfig`.
     """
     from geomeld_build.errors import ConfigError, GeomeldError
@@ -86,7 +88,7 @@ def build_tiles(
 
 _PARAMETERS = (
     *("store", "anchors", "source", "project", "region", "limit", "workers", "url", "modalities"),
-    *("dask_mode", "dask_address"),
+    *("dask_mode", "dask_address", "reserves"),
 )
 
 
@@ -151,6 +153,8 @@ def _failed(error: "GeomeldError") -> State[Any]:
 
 def _ended(summary: "BuildSummary") -> State[Any]:
     counts = f"{summary.ok} built, {summary.already} already there, {summary.skipped} skipped, {summary.failed} failed"
+    if lacking := sum(item.lacking for item in summary.quotas):
+        counts += f", {lacking} lacking in the quotas"
     if summary.exit_code == 0:
         return Completed(message=counts)
     return Completed(name="Partial", message=f"{counts}; the next run tries the failed ones again")

@@ -43,7 +43,7 @@ def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
     modalities = [name.strip() for name in names.split(",") if name.strip()] if names else None
     source = {"name": parameters.get("source"), "url": parameters.get("url"), "project": parameters.get("project")}
     dask = {"mode": parameters.get("dask_mode"), "address": parameters.get("dask_address")}
-    top = {name: parameters.get(name) for name in ("store", "anchors", "region", "limit", "workers")}
+    top = {name: parameters.get(name) for name in ("store", "anchors", "reserves", "region", "limit", "workers")}
     given = {**top, "modalities": modalities, "source": _given(source), "dask": _given(dask)}
     return _given(given)
 

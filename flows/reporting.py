@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressReporter", "forwarded_logs", "outcome_rows", "summary_markdown"]
 
-Stage = Literal["anchors", "plan", "tiles"]
+Stage = Literal["anchors", "plan", "tiles", "reserves"]
 
 
 class _Forwarder(logging.Handler):
@@ -140,4 +140,20 @@ def summary_markdown(summary: "BuildSummary") -> str:
     lines = ["# Build of tiles", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
     if summary.failed:
         lines += ["", f"{summary.failed} tiles failed: run the deployment again, the catalog decides what is left."]
+    if summary.quotas:
+        lines += ["", *_quota_lines(summary)]
     return "\n".join(lines)
+
+
+def _quota_lines(summary: "BuildSummary") -> list[str]:
+    """How far the strata are, those that lack most first."""
+    from geomeld_build.build.reserves import quota_notes, strata_that_lack
+
+    used = sum(item.reserves_used for item in summary.quotas)
+    head = f"Strata: {len(summary.quotas)}, tiles of reserves: {used}. " + " ".join(quota_notes(summary.quotas))
+    table = [
+        f"| {item.stratum or '(none)'} | {item.wanted} | {item.built} | {item.reserves_used} | {item.lacking} |"
+        for item in strata_that_lack(summary.quotas)
+    ]
+    columns = ["", "| stratum | wanted | built | reserves used | lacking |", "|---|---|---|---|---|"]
+    return [head, *(columns + table if table else [])]

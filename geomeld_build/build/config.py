@@ -68,12 +68,21 @@ class BuildConfig(_Model):
     """One build: anchors (or a region to sample, or a finished plan) into a store."""
 
     store: str = Field(description="Folder or URL of the store; created when absent.")
-    anchors: Path | None = Field(None, description="Anchors: Parquet, CSV or GeoParquet of lon, lat, date.")
+    anchors: Path | None = Field(
+        None, description="Anchors: Parquet, CSV or GeoParquet of lon, lat, date; or the folder of a frame."
+    )
+    reserves: Path | None = Field(
+        None,
+        description="Reserves of a frame: they stand in for anchors without a tile, so that the quota of every stratum "
+        "holds in the store. Default: those in the frame's folder, when anchors names one.",
+    )
     region: str | None = Field(
         None, description="Instead of anchors: 'west,south,east,north' or a polygon file to sample in."
     )
     plan: Path | None = Field(None, description="Instead of anchors: a plan to replay exactly.")
-    limit: int | None = Field(None, ge=1, description="At most this many anchors; how many to sample in a region.")
+    limit: int | None = Field(
+        None, ge=1, description="At most this many anchors, reserves apart; how many to sample in a region."
+    )
     modalities: tuple[str, ...] | None = Field(None, description="Rows of the table to build. Default: all.")
     source: SourceConfig = SourceConfig()
     rules: TileRules = TileRules()
@@ -87,6 +96,8 @@ class BuildConfig(_Model):
         given = [name for name in ("anchors", "region", "plan") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one of anchors, region and plan; got {', '.join(given) or 'none'}")
+        if self.reserves is not None and self.anchors is None:
+            raise ValueError("reserves stand in for the anchors of a frame: give anchors too")
         if self.region is not None and self.limit is None:
             raise ValueError("a region needs a limit: how many anchors to sample in it")
         unknown = [name for name in self.modalities or () if name not in MODALITIES]

@@ -22,12 +22,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from geomeld_build.anchors.frame import FRAME_SCHEMA
+from geomeld_build.anchors.frame_folder import ANCHORS, RESERVES
 from geomeld_build.errors import ConfigError
 from geomeld_build.grid import Anchor, make_tile_id
 
 __all__ = [
-    "ANCHORS_FILE",
-    "RESERVES_FILE",
     "Quotas",
     "Reserves",
     "StratumQuota",
@@ -36,9 +35,6 @@ __all__ = [
     "read_reserves",
     "strata_that_lack",
 ]
-
-ANCHORS_FILE, RESERVES_FILE = "anchors.parquet", "reserves.parquet"
-"""Names in the folder of a frame."""
 
 _FIELDS = tuple(item.name for item in fields(Anchor) if item.name != "tile_id")
 _COLUMNS = (*_FIELDS, "rank")
@@ -80,12 +76,12 @@ def frame_files(anchors: Path, reserves: Path | None) -> tuple[Path, Path | None
         reserves: file of reserves, or a frame's folder. Default: those of the folder of ``anchors``, if it has any.
     """
     if reserves is not None and reserves.is_dir():
-        reserves = reserves / RESERVES_FILE
-    if not (anchors / ANCHORS_FILE).is_file():
+        reserves = reserves / RESERVES
+    if not (anchors / ANCHORS).is_file():
         return anchors, reserves
-    if reserves is None and (anchors / RESERVES_FILE).is_file():
-        reserves = anchors / RESERVES_FILE
-    return anchors / ANCHORS_FILE, reserves
+    if reserves is None and (anchors / RESERVES).is_file():
+        reserves = anchors / RESERVES
+    return anchors / ANCHORS, reserves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +125,7 @@ def read_reserves(path: Path, *, recipe: str) -> Reserves:
         raise ConfigError(f"{path}, row {row + 1}: epsg {epsg[row]} is no UTM zone (32601..32660, 32701..32760)")
     _refuse_repeated(table, path)
     order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in _ORDER]).to_numpy().astype(np.int64)
-    return Reserves(table.select(list(_FIELDS)), _by_stratum(table.column("stratum"), order), recipe)
+    return Reserves(table.select(list(_FIELDS)).combine_chunks(), _by_stratum(table.column("stratum"), order), recipe)
 
 
 def _read(path: Path) -> pa.Table:

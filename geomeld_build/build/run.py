@@ -19,6 +19,7 @@ from geomeld_build.build.config import BuildConfig
 from geomeld_build.build.executor import open_configured, run_groups
 from geomeld_build.build.group import GroupResult, GroupTask, cut_groups
 from geomeld_build.build.planning import narrowed, plan_missing
+from geomeld_build.build.reserves import Quotas, Reserves, StratumQuota, frame_files, read_reserves
 from geomeld_build.errors import ConfigError, SourceError
 from geomeld_build.grid import Anchor, TilePlan, make_tile_id
 from geomeld_build.modalities import MODALITIES, REFERENCE
@@ -39,11 +40,13 @@ __all__ = ["BuildSummary", "Progress", "build_tiles", "choose_anchors", "wanted_
 
 logger = logging.getLogger(__name__)
 
+Stage = Literal["anchors", "plan", "tiles", "reserves"]
+
 
 class Progress(Protocol):
     """Told how far a build is. Called from worker threads; must be cheap."""
 
-    def __call__(self, stage: Literal["anchors", "plan", "tiles"], done: int, total: int, note: str = "") -> None: ...
+    def __call__(self, stage: Stage, done: int, total: int, note: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,11 @@ class BuildSummary:
     run_id: str
     catalog_version: int
     anchors: int
-    """Anchors of this build."""
+    """Anchors of this build, reserves apart."""
     already: int
     """Anchors that the catalog already had."""
     ok: int
+    """Tiles of this run; with ``skipped`` and ``failed`` what became of its anchors and reserves."""
     skipped: int
     failed: int
     outcomes: Mapping[str, Mapping[str, int]]
@@ -66,6 +70,10 @@ class BuildSummary:
     retries_cloud: int
     seconds: float
     plan_path: str
+    quotas: tuple[StratumQuota, ...] = ()
+    """Of every stratum, when the build has reserves."""
+    reserve_plans: tuple[str, ...] = ()
+    """Plans of the reserves that were taken, a round each."""
 
     @property
     def exit_code(self) -> int:
@@ -90,7 +98,8 @@ def choose_anchors(config: BuildConfig) -> list[Anchor]:
         ConfigError: unreadable anchors, or a region with too few cells.
     """
     if config.anchors is not None:
-        return read_anchors(config.anchors, recipe=config.recipe)[: config.limit]
+        path, _ = frame_files(config.anchors, config.reserves)
+        return read_anchors(path, recipe=config.recipe)[: config.limit]
     assert config.region is not None
     assert config.limit is not None
     return sample_anchors(parse_region(config.region), config.limit, recipe=config.recipe)
@@ -125,27 +134,48 @@ class _Run:
         self.spent = Counters()
         self.retries_cloud = 0
         self.counts = {"ok": 0, "skipped": 0, "failed": 0}
+        self.reserve_plans: list[str] = []
+        self._source: Source | None = None
         self._lock = threading.Lock()
-        self._done = 0
-        self.again = False
-        """Some anchors failed before, perhaps because their plan is out of date."""
+        self._done: dict[Stage, int] = {"tiles": 0, "reserves": 0}
 
     def execute(self) -> BuildSummary:
         plans = None if self.config.plan is None else self._replayed(self.config.plan)
         anchors = choose_anchors(self.config) if plans is None else _anchors_of(plans, self.config.limit)
+        # Before anything is spent: reserves that cannot be read would come to light after hours otherwise.
+        reserves = _reserves_of(self.config)
         self.progress("anchors", len(anchors), len(anchors))
         create_store(self.config.store, modalities=self.modalities, recipe=self.config.recipe)
         known = open_store(self.config.store).existing()
         missing = [anchor for anchor in anchors if known.get(anchor.tile_id, "failed") == "failed"]
-        self.again = any(anchor.tile_id in known for anchor in missing)
-        plan_path = ""
-        if missing:
-            source = open_configured(self.config.source)
-            try:
-                plan_path = self._build(missing, plans, source)
-            finally:
-                source.close()
-        return self._summary(len(anchors), len(anchors) - len(missing), plan_path)
+        try:
+            plan_path = self._build(missing, plans, known) if missing else ""
+            quotas = () if reserves is None else self._fill(Quotas(anchors, reserves))
+        finally:
+            if self._source is not None:
+                self._source.close()
+        return self._summary(len(anchors), len(anchors) - len(missing), plan_path, quotas)
+
+    def _open_source(self) -> Source:
+        """Opened when something is missing: connecting costs requests."""
+        if self._source is None:
+            self._source = open_configured(self.config.source)
+        return self._source
+
+    def _fill(self, quotas: Quotas) -> tuple[StratumQuota, ...]:
+        """Take reserves, a round at a time, until the quotas hold or nothing is left that could help."""
+        total = 0
+        while True:
+            # Read anew: other runs may be filling the same store.
+            known = open_store(self.config.store).existing()
+            batch = quotas.next_round(known)
+            if not batch:
+                return quotas.report(known)
+            total += len(batch)
+            logger.info("%d tiles are missing in their strata: as many reserves are taken", len(batch))
+            plans, path = self._plan(batch, known, "reserves", total)
+            self.reserve_plans.append(str(path))
+            self._fetch(plans, total, "reserves")
 
     def _replayed(self, path: Path) -> list[TilePlan]:
         plans = read_plan(path)
@@ -158,51 +188,57 @@ class _Run:
                 )
         return plans
 
-    def _build(self, missing: Sequence[Anchor], plans: Sequence[TilePlan] | None, source: Source) -> str:
+    def _build(self, missing: Sequence[Anchor], plans: Sequence[TilePlan] | None, known: Mapping[str, str]) -> str:
         path: Path | None
         if plans is None:
-            plans, path = self._plan(missing, source)
+            plans, path = self._plan(missing, known, "plan", len(missing))
         else:
             wanted = {anchor.tile_id for anchor in missing}
             plans = [narrowed(plan, self.modalities) for plan in plans if plan.anchor.tile_id in wanted]
             path = self.config.plan
-        self._fetch(plans, len(missing), source)
+        self._fetch(plans, len(missing), "tiles")
         return str(path)
 
-    def _plan(self, missing: Sequence[Anchor], source: Source) -> tuple[list[TilePlan], Path]:
+    def _plan(
+        self, missing: Sequence[Anchor], known: Mapping[str, str], stage: Stage, total: int
+    ) -> tuple[list[TilePlan], Path]:
         started = datetime.now(UTC)
+        source = self._open_source()
         before = source.counters()
-        plans, path = plan_missing(
-            missing,
-            source,
-            self.config,
-            self.modalities,
-            lambda done, total: self.progress("plan", done, total),
-            again=self.again,
-        )
+
+        def on_batch(done: int, of: int) -> None:
+            if stage == "plan":
+                self.progress(stage, done, of)
+            else:
+                self.progress(stage, self._done["reserves"], total, f"planned {done} of {of}")
+
+        # Those that failed before did so perhaps because their plan is out of date.
+        again = any(anchor.tile_id in known for anchor in missing)
+        plans, path = plan_missing(missing, source, self.config, self.modalities, on_batch, again=again)
         spent = source.counters() - before
         self.spent += spent
         self._keep_run("plan", started, spent)
         return plans, path
 
-    def _fetch(self, plans: Sequence[TilePlan], total: int, source: Source) -> None:
+    def _fetch(self, plans: Sequence[TilePlan], total: int, stage: Stage) -> None:
+        source = self._open_source()
         groups = cut_groups(plans, self.config.recipe)
         first = reserve(self.config.store, len(groups), self.run_id)
         tasks = [self._task(first + number, group) for number, group in enumerate(groups)]
 
         def on_tile(tile: FetchedTile) -> None:
             with self._lock:
-                self._done += 1
-                done = self._done
-            self.progress("tiles", done, total, "" if tile.status == "ok" else str(tile.kind))
+                self._done[stage] += 1
+                done = self._done[stage]
+            self.progress(stage, done, total, "" if tile.status == "ok" else str(tile.kind))
 
         in_process = self.config.dask.mode in {"threads", "sync"}
         results = run_groups(tasks, self.config.dask, self.config.source, source, on_tile if in_process else None)
         for result in results:
             self._commit(result)
             if not in_process:
-                self._done += len(result.records)
-                self.progress("tiles", self._done, total)
+                self._done[stage] += len(result.records)
+                self.progress(stage, self._done[stage], total)
             # A single group may fail for reasons of its own tiles, unless there was no answer whatsoever.
             if result.source_is_down and (len(tasks) > 1 or result.counters.bytes_received == 0):
                 raise SourceError(
@@ -259,7 +295,7 @@ class _Run:
             )
         append_run(self.config.store, record)
 
-    def _summary(self, anchors: int, already: int, plan_path: str) -> BuildSummary:
+    def _summary(self, anchors: int, already: int, plan_path: str, quotas: tuple[StratumQuota, ...]) -> BuildSummary:
         status = open_store(self.config.store).status()
         return BuildSummary(
             store=self.config.store,
@@ -275,7 +311,16 @@ class _Run:
             retries_cloud=self.retries_cloud,
             seconds=(datetime.now(UTC) - self.started).total_seconds(),
             plan_path=plan_path,
+            quotas=quotas,
+            reserve_plans=tuple(self.reserve_plans),
         )
+
+
+def _reserves_of(config: BuildConfig) -> Reserves | None:
+    if config.anchors is None:
+        return None
+    _, path = frame_files(config.anchors, config.reserves)
+    return None if path is None else read_reserves(path, recipe=config.recipe)
 
 
 def _anchors_of(plans: Sequence[TilePlan], limit: int | None) -> list[Anchor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from geomeld_build.cli.output import amount, bars, print_json, print_outcomes, p
 
 if TYPE_CHECKING:
     from geomeld_build.build import BuildSummary
+    from geomeld_build.build.reserves import StratumQuota
 
 __all__ = ["register"]
 
@@ -26,7 +28,12 @@ def register(app: typer.Typer) -> None:
 
 def build(
     store: Annotated[str | None, typer.Option(help="Folder or URL of the store; created when absent.")] = None,
-    anchors: Annotated[Path | None, typer.Option(help="Anchors: Parquet or CSV of lon, lat, date.")] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(help="Anchors: Parquet or CSV of lon, lat, date; or a frame's folder.")
+    ] = None,
+    reserves: Annotated[
+        Path | None, typer.Option(help="A frame's reserves, for anchors without a tile. Default: of the folder.")
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="Instead of anchors: a plan to replay exactly.")] = None,
     region: Annotated[
         str | None, typer.Option(help="Instead of anchors: west,south,east,north or a polygon file to sample in.")
@@ -47,11 +54,15 @@ def build(
 ) -> None:
     """Build tiles into a store. Run it again to resume: what is there already is not fetched twice.
 
+    With reserves, an anchor that ends without a tile (no scene, clouds) is made up for by the next reserve of its
+    stratum, until every stratum has as many tiles as anchors or its reserves are used up.
+
     Exit 3 when some tiles failed: the store is valid, and the next run tries those again.
     """
     given = {
         "store": store,
         "anchors": anchors,
+        "reserves": reserves,
         "plan": plan,
         "region": region,
         "limit": limit,
@@ -93,5 +104,17 @@ def _show(summary: BuildSummary) -> None:
         ],
     )
     print_outcomes(summary.outcomes)
+    if summary.quotas:
+        _show_quotas(summary.quotas)
     if summary.failed:
         say(f"{summary.failed} tiles failed; run the same command again to retry them")
+
+
+def _show_quotas(quotas: Sequence[StratumQuota]) -> None:
+    from geomeld_build.build.reserves import quota_notes
+
+    columns = ("stratum", "wanted", "built", "reserves used", "lacking", "failed", "reserves left")
+    fields = ("stratum", "wanted", "built", "reserves_used", "lacking", "failed", "reserves_left")
+    print_table(columns, [tuple(getattr(item, name) for name in fields) for item in quotas])
+    for note in quota_notes(quotas):
+        say(note)

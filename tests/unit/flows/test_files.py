@@ -22,7 +22,7 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in PLAN
 
 def test_the_parameters_are_flat_so_that_prefect_can_take_them_one_by_one() -> None:
     properties = parameter_schema(build_tiles).properties
-    flat = {"store", "anchors", "source", "project", "region", "limit", "workers", "url", "modalities"}
+    flat = {"store", "anchors", "source", "project", "region", "limit", "workers", "url", "modalities", "reserves"}
     assert set(properties) == flat | {"dask_mode", "dask_address", "overrides"}
     for name in set(properties) - {"overrides"}:
         kinds = {option.get("type") for option in properties[name].get("anyOf", [properties[name]])}

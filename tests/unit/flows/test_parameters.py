@@ -21,6 +21,7 @@ def test_flat_parameters_mean_the_same_as_the_nested_model() -> None:
         {
             "store": "s",
             "anchors": "a.parquet",
+            "reserves": "r.parquet",
             "source": "earthengine",
             "project": "p",
             "limit": 7,
@@ -37,6 +38,7 @@ def test_flat_parameters_mean_the_same_as_the_nested_model() -> None:
         {
             "store": "s",
             "anchors": "a.parquet",
+            "reserves": "r.parquet",
             "limit": 7,
             "workers": 3,
             "modalities": ["sentinel2", "sentinel1"],

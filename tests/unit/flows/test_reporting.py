@@ -12,6 +12,7 @@ import pytest
 
 from flows import reporting
 from geomeld_build.build import BuildSummary
+from geomeld_build.build.reserves import StratumQuota
 from geomeld_build.sources import Counters
 
 
@@ -123,3 +124,16 @@ def test_the_summary_says_what_was_built_and_what_is_left() -> None:
     nothing = replace(summary, anchors=5, ok=0, skipped=0, failed=0, plan_path="")
     assert "| plan | nothing was missing |" in reporting.summary_markdown(nothing)
     assert "failed: run" not in reporting.summary_markdown(nothing)
+
+
+def test_the_summary_names_the_strata_that_lack_tiles() -> None:
+    held = StratumQuota("forest", wanted=4, built=4, reserves_used=2, failed=0, lacking=0, reserves_left=3)
+    short = StratumQuota("desert", wanted=9, built=5, reserves_used=1, failed=1, lacking=4, reserves_left=0)
+    summary = BuildSummary("s", "r", 1, 13, 0, 9, 8, 1, {}, Counters(), 0, 1.0, "p", quotas=(short, held))
+    page = reporting.summary_markdown(summary)
+    assert "Strata: 2, tiles of reserves: 3." in page
+    assert "3 tiles are lacking in 1 strata, whose reserves are used up: desert lacks 3 of 9." in page
+    assert "1 tiles are lacking because the source failed: run the same build again." in page
+    assert "| desert | 9 | 5 | 1 | 4 |" in page
+    assert "| forest |" not in page
+    assert "The quotas hold in every stratum." in reporting.summary_markdown(replace(summary, quotas=(held,)))
