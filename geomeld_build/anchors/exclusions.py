@@ -35,6 +35,7 @@ _PIECE_DEG, _PIECE_POINTS = 1.0, 256
 _STRAIGHT_DEG = 0.02
 """Edges are broken up so far: then they are straight in UTM too, to a metre."""
 _COARSE_DEG = 0.25
+_SLACK_DEG = 1e-6
 _METRES_PER_DEG = 110_500.0
 """Less than a degree of latitude is anywhere, so that what is near is never missed."""
 _HALF_DIAGONAL_M = CELL_M * 0.7072
@@ -148,7 +149,9 @@ def _pieces(path: Path) -> Shapes:
         raise ConfigError(f"{path} holds no shapes: expected polygons or points to keep away from")
     check_shapes(shapes, where)
     west, south, east, north = shapely.bounds(shapes).T
-    off = np.flatnonzero((west > 180.0) | (east < -180.0) | (east - west > 360.0) | (south < -90.0) | (north > 90.0))
+    # Real coasts miss 180 and 90 by the last digits.
+    fits = (west <= 180.0) & (east >= -180.0) & (east - west <= 360.0 + _SLACK_DEG)
+    off = np.flatnonzero(~(fits & (south >= -90.0 - _SLACK_DEG) & (north <= 90.0 + _SLACK_DEG)))
     if len(off):
         at = int(off[0])
         bounds = ",".join(f"{side[at]:g}" for side in (west, south, east, north))
