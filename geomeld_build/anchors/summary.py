@@ -242,8 +242,10 @@ def nearest_distances(frame: pa.Table) -> NDArray[np.float64]:
     lon, lat, epsg, left, top = (frame.column(name).to_numpy() for name in ("lon", "lat", "epsg", "left", "top"))
     # Identities play no part here.
     places = Places(lon, lat, epsg, left, top, np.arange(len(lon), dtype=np.uint64))
-    # Neighbours in space become neighbours in memory, which makes the search three times faster.
-    order = np.lexsort((lat, np.floor(lon), np.floor(lat)))
+    # Neighbours in space become neighbours in memory, which makes the search three times faster. There are 64,800 boxes
+    # of one degree, so that their numbers fit 16 bits and are sorted by radix.
+    row, column = np.minimum(lat + 90.0, 179.0), np.minimum(lon + 180.0, 359.0)
+    order = np.argsort(row.astype(np.uint16) * np.uint16(360) + column.astype(np.uint16), kind="stable")
     metres = np.empty(len(order))
     metres[order] = nearest_distance_m(places.take(order))
     return metres

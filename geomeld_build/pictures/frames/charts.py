@@ -162,7 +162,7 @@ def date_chart(dates: Sequence[tuple[str, int, int, int]], pools: Sequence[str],
 def draw_months(axes: Axes, counts: NDArray[np.int64], labels: Sequence[str], title: str) -> None:
     """A heat map ``(label, month)`` with its numbers written in the cells."""
     most = max(int(counts.max(initial=0)), 1)
-    axes.imshow(counts, cmap="YlGnBu", vmin=0, vmax=1.4 * most, aspect="auto")
+    axes.imshow(np.ma.masked_equal(counts, 0), cmap="YlGnBu", vmin=0, vmax=1.4 * most, aspect="auto")
     for (row, month), number in np.ndenumerate(counts):
         if number:
             colour = "white" if number > 0.75 * most else INK

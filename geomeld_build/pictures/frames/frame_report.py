@@ -19,7 +19,7 @@ from geomeld_build.pictures.frames.page import Cell, Page
 from geomeld_build.pictures.frames.style import biome_label, png
 from geomeld_build.pictures.frames.world_map import density_map, split_map
 
-__all__ = ["COUNTRIES", "write_frame_report", "write_pages"]
+__all__ = ["COUNTRIES", "require_folder", "write_frame_report", "write_pages"]
 
 COUNTRIES = Path(__file__).parents[2] / "anchors" / "world" / "countries.parquet"
 """Outlines of the maps; maps are drawn without where the file is missing."""
@@ -69,6 +69,7 @@ def write_frame_report(
     Raises:
         ConfigError: the folder is a file, a table lacks a column, or there are no anchors.
     """
+    require_folder(folder)
     summary = summarise(anchors, reserves, dropped, quotas, offered)
     pictures = _pictures(summary, anchors, title, countries)
     page = Page(title)
@@ -85,15 +86,22 @@ def write_frame_report(
     return write_pages(folder, page, document, pictures)
 
 
-def write_pages(folder: Path, page: Page, document: Mapping[str, Any], pictures: Mapping[str, bytes]) -> list[Path]:
-    """Write ``report.html``, ``summary.json`` and the pictures, each by its name; returns their paths.
+def require_folder(folder: Path) -> None:
+    """Make the folder of a report, before anything is computed for it.
 
     Raises:
-        ConfigError: the folder is a file.
+        ConfigError: it is a file, or cannot be made.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"cannot write a report to {folder}: it is a file, expected the name of a folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError(f"cannot write a report to {folder}: it is a file, expected the name of a folder") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write a report to {folder}: {error}") from error
+
+
+def write_pages(folder: Path, page: Page, document: Mapping[str, Any], pictures: Mapping[str, bytes]) -> list[Path]:
+    """Write ``report.html``, ``summary.json`` and the pictures, each by its name; returns their paths."""
     files = {"report.html": page.render().encode(), "summary.json": _json(document)}
     files |= {f"{name}.png": data for name, data in pictures.items()}
     for name, data in files.items():

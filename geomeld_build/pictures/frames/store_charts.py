@@ -101,19 +101,20 @@ def offset_chart(summary: StoreSummary) -> Figure:
     return figure
 
 
-def outcome_chart(summary: StoreSummary) -> Figure:
-    """How the anchors ended, row by row of the table of modalities."""
-    kinds = list(dict.fromkeys(["ok", "partial", *sorted({k for row in summary.outcomes.values() for k in row})]))
-    kinds = [kind for kind in kinds if any(row.get(kind) for row in summary.outcomes.values())]
+def outcome_chart(summary: StoreSummary, rows: Sequence[str]) -> Figure:
+    """How the anchors ended in some rows of the table of modalities."""
+    outcomes = {name: summary.outcomes[name] for name in rows}
+    kinds = list(dict.fromkeys(["ok", "partial", *sorted({k for row in outcomes.values() for k in row})]))
+    kinds = [kind for kind in kinds if any(row.get(kind) for row in outcomes.values())]
     shares = {
         kind.replace("_", " ").replace("-", " "): np.array(
-            [100 * row.get(kind, 0) / max(sum(row.values()), 1) for row in summary.outcomes.values()]
+            [100 * row.get(kind, 0) / max(sum(row.values()), 1) for row in outcomes.values()]
         )
         for kind in kinds
     }
-    figure = new_figure(9.5, 0.36 * len(summary.outcomes) + 1.7)
+    figure = new_figure(9.5, 0.36 * len(outcomes) + 1.7)
     axes = line_axes(figure.add_subplot(), "Outcomes by row")
-    names = [name.replace("_", " ") for name in summary.outcomes]
+    names = [name.replace("_", " ") for name in outcomes]
     stacked_bars(axes, names, shares, colours_of(list(shares)), inside=lambda share: f"{share:.0f} %", least=6.0)
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")

@@ -9,7 +9,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from geomeld_build.pictures.frames.charts import date_chart
-from geomeld_build.pictures.frames.frame_report import COUNTRIES, write_pages
+from geomeld_build.pictures.frames.frame_report import COUNTRIES, require_folder, write_pages
 from geomeld_build.pictures.frames.land_cover import Progress
 from geomeld_build.pictures.frames.page import Page
 from geomeld_build.pictures.frames.store_charts import (
@@ -63,6 +63,7 @@ def write_store_report(
         ConfigError: the folder is a file, the frame lacks a column, or the store has no anchors.
         StoreError: a table or a shard object cannot be read.
     """
+    require_folder(folder)
     title = title or f"{store.uri.rstrip('/').rsplit('/', 1)[-1]}, version {store.version}"
     summary = store_report(store, progress, frame)
     pictures = _pictures(store, summary, countries)
@@ -84,7 +85,7 @@ def _pictures(store: Store, summary: StoreSummary, countries: Path | None) -> di
     figures: dict[str, Figure] = {
         "strata": strata_chart(summary),
         "months": month_chart(summary),
-        "outcomes": outcome_chart(summary),
+        "outcomes": outcome_chart(summary, store.modalities),
     }
     if summary.tiles:
         places = store.query("SELECT lon, lat FROM tiles WHERE status = 'ok'")
