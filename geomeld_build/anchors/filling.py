@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geomeld_build.anchors.cells import CellStream
 from geomeld_build.anchors.exclusions import ExclusionLayer
@@ -16,6 +15,7 @@ from geomeld_build.anchors.world import Stratum
 
 __all__ = ["CellFiller"]
 
+_FIRST_POINT = np.uint64(1 << 63)
 _MARGIN, _MORE = 1.06, 32
 """Cells that are drawn beyond what is lacking: some overlap a tile that is there."""
 
@@ -49,7 +49,8 @@ class CellFiller:
         self._left: dict[str, Places] = {}
         self._there = there
         self._drop = [layer for layer in exclusions if layer.rule.action == "drop"]
-        self._used: NDArray[np.uint64] = np.sort(there.key)
+        # Only cells can be cells: imported centres have keys of their own.
+        self._used: set[int] = set(there.key[there.key < _FIRST_POINT].tolist())
         self._workers = workers
 
     def fill(
@@ -92,7 +93,7 @@ class CellFiller:
         left = self._left.get(name)
         if left is None:
             return self._there.take(np.zeros(0, np.int64))
-        left = left.take(~np.isin(left.key, self._used))
+        left = left.take(np.array([key not in self._used for key in left.key.tolist()], np.bool_))
         given, self._left[name] = left.take(np.arange(min(count, len(left)))), left.take(np.arange(count, len(left)))
-        self._used = np.sort(np.concatenate([self._used, given.key]))
+        self._used.update(given.key.tolist())
         return given

@@ -51,19 +51,29 @@ class RasterLocator:
         """Of every box of the coarse grid: whether a pixel of a member row touches it, and whether those fill it."""
         height, width = self.pixels.shape
         mine = np.append(member, False)[self.pixels]
-        total = np.zeros((height + 1, width + 1), np.int64)
-        total[1:, 1:] = mine.cumsum(axis=0).cumsum(axis=1)
+        # Only where there are members: the tables of the whole Earth take most of a second.
+        ys, xs = np.flatnonzero(mine.any(axis=1)), np.flatnonzero(mine.any(axis=0))
+        touched, filled = np.zeros((2, ROWS, COLUMNS), np.bool_)
+        if not len(ys):
+            return touched.ravel(), filled.ravel()
         west = np.arange(COLUMNS) / PER_DEGREE - 180.0
         south = np.arange(ROWS) / PER_DEGREE - 90.0
         left, right = self._span(west, 180.0, self.west, self.dx)
         top, bottom = self._span(-south - 1 / PER_DEGREE, 90.0, -self.north, self.dy)
-        (x0, x1), (y0, y1) = (
-            (np.clip(axis, 0, width) for axis in (left, right)),
-            (np.clip(axis, 0, height) for axis in (top, bottom)),
-        )
-        count = total[y1][:, x1] - total[y0][:, x1] - total[y1][:, x0] + total[y0][:, x0]
-        full = (bottom - top)[:, None] * (right - left)[None, :]
-        return (count > 0).ravel(), (count == full).ravel()
+        rows = np.flatnonzero((bottom > ys[0]) & (top <= ys[-1]))
+        columns = np.flatnonzero((right > xs[0]) & (left <= xs[-1]))
+        mine = mine[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
+        total = np.zeros((mine.shape[0] + 1, mine.shape[1] + 1), np.int32)
+        np.cumsum(mine, axis=0, out=total[1:, 1:])
+        np.cumsum(total[1:, 1:], axis=1, out=total[1:, 1:])
+        y0, y1 = (np.clip(axis[rows] - ys[0], 0, mine.shape[0]) for axis in (top, bottom))
+        x0, x1 = (np.clip(axis[columns] - xs[0], 0, mine.shape[1]) for axis in (left, right))
+        strips = total[y1] - total[y0]
+        count = strips[:, x1] - strips[:, x0]
+        full = (bottom - top)[rows, None] * (right - left)[None, columns]
+        where = np.ix_(rows, columns)
+        touched[where], filled[where] = count > 0, count == full
+        return touched.ravel(), filled.ravel()
 
     @staticmethod
     def _span(
