@@ -129,6 +129,8 @@ def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
 def _words(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, list | tuple):
+        return " / ".join(_words(item) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
