@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from geomeld_build.anchors.world.raster import RasterLocator
 from geomeld_build.errors import ConfigError
 
 __all__ = ["BIOMES", "ROCK_AND_ICE", "Biome", "BiomeLayer", "biomes_from_pixels", "biomes_from_table"]
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,8 @@ BIOMES = {
 ROCK_AND_ICE = 15
 """Number that rasters use for ground without a biome. RESOLVE's table says ``N/A`` by name instead."""
 _NOT_A_BIOME = "n/a"
+_ROUNDING = 1e-6
+"""Degrees that the edges of a raster may be off: steps of a pixel are rounded in its header."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +141,7 @@ def biomes_from_pixels(
     """
     height, width = pixels.shape
     east, south = west + dx * width, north - dy * height
-    if not (west >= -180.0 - dx / 2 and east <= 180.0 + dx / 2 and south >= -90.0 - dy / 2 and north <= 90.0 + dy / 2):
+    if west < -180.0 - _ROUNDING or east > 180.0 + _ROUNDING or south < -90.0 - _ROUNDING or north > 90.0 + _ROUNDING:
         raise ConfigError(
             f"{source}: bounds {west:g},{south:g},{east:g},{north:g}: expected lon -180..180 and lat -90..90"
         )
