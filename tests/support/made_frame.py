@@ -42,8 +42,10 @@ class MadeFrame:
 
 
 LEAKAGE = {
-    "overlapping_pairs": {"train val": 0, "train test": 0, "val test": 0},
-    "nearest_train_m": {"val": {"0.05": 2890.0, "0.5": 19044.1}, "test": {"0.05": 3010.5, "0.5": 20101.0}},
+    "clean": True,
+    "overlapping_pairs": {"val/train": 0, "test/train": 0, "test/val": 0},
+    "examples": [],
+    "nearest_train_m": {"val": {"quantiles": {"0.05": 2890.0, "0.5": 19044.1}, "share_within": {"5000": 0.065}}},
 }
 FRAME_RECIPE = {
     "recipe": RECIPE,
