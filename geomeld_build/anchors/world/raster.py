@@ -49,7 +49,6 @@ class RasterLocator:
 
     def boxes(self, member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Of every box of the coarse grid: whether a pixel of a member row touches it, and whether those fill it."""
-        height, width = self.pixels.shape
         mine = np.append(member, False)[self.pixels]
         # Only where there are members: the tables of the whole Earth take most of a second.
         ys, xs = np.flatnonzero(mine.any(axis=1)), np.flatnonzero(mine.any(axis=0))

@@ -206,7 +206,7 @@ def test_a_wrong_raster_is_refused(tmp_path: Path) -> None:
         (ones * 16, None, "row 1, column 1: 16 is no biome"),
         (ones * 15, None, "no pixel of a biome"),
         (ones, rasterio.Affine(50, 0, 0, 0, -10, 40), "lon -180..180"),
-        (ones, rasterio.Affine(1, 0, 0, 0, 1, 0), "not north up"),
+        (ones, rasterio.Affine(1, 0, 5, 0, 1, 5), "not north up"),
     ]
     for number, (pixels, transform, says) in enumerate(cases):
         path = write(tmp_path / f"{number}.tif", pixels, transform)

@@ -32,7 +32,7 @@ def real() -> World:
 @pytest.fixture(scope="module")
 def everywhere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rng = np.random.default_rng(11)
-    return rng.uniform(-180, 180, 400_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 400_000)))
+    return rng.uniform(-180, 180, 100_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 100_000)))
 
 
 def bands() -> BiomeLayer:
@@ -61,7 +61,7 @@ def test_places_of_the_real_map(real: World) -> None:
     lon = np.array([-60.0, 10.0, -40.0, -155.5, 100.0, -61.5, 2.3, -30.0])
     lat = np.array([-3.0, 25.0, 75.0, 19.6, 65.0, 16.2, 48.8, 0.0])
     found = real.classify(lon, lat)
-    assert found.country.to_pylist()[:5] == ["BRA", "DZA", "GRL", "USA", "RUS"]
+    assert found.country.to_pylist()[:5] == ["BRA", "LBY", "GRL", "USA", "RUS"]
     assert found.continent.to_pylist()[:5] == ["South America", "Africa", "North America", "North America", "Europe"]
     assert found.biome.tolist()[:3] == [1, 13, 0], "Amazon, Sahara, and ice"
     assert found.biome[4] == 6
@@ -76,7 +76,7 @@ def test_places_of_the_real_map(real: World) -> None:
 def test_classes_depend_neither_on_workers_nor_on_order(
     real: World, everywhere: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> None:
-    lon, lat = (np.tile(axis, 3) for axis in everywhere)
+    lon, lat = (np.tile(axis, 6) for axis in everywhere)
     one, many = real.classify(lon, lat, workers=1), real.classify(lon, lat, workers=8)
     order = np.random.default_rng(1).permutation(len(lon))
     shuffled = real.classify(lon[order], lat[order])
@@ -130,10 +130,8 @@ def test_strata_are_what_places_are_classified_as(
 @needs_real_data
 def test_continents_share_each_biome(real: World) -> None:
     strata = real.strata("continent-biome")
-    assert [s.name for s in strata] == sorted(
-        (s.name for s in strata),
-        key=lambda name: (name.split("/")[0], [b.slug for b in BIOMES.values()].index(name.split("/")[1])),
-    )
+    keys = [(stratum.continent, stratum.biome) for stratum in strata]
+    assert keys == sorted(set(keys))
     for biome in real.strata("biome"):
         parts = sum(stratum.area_m2 for stratum in strata if stratum.biome == biome.biome)
         # Islands further than 200 km from any country of the coarse map are on no continent.
