@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from geomeld_build.anchors.recipe import FrameConfig
 from geomeld_build.build.config import BuildConfig
 from geomeld_build.errors import ConfigError, SkipKind
 from geomeld_build.modalities import (
@@ -84,6 +85,11 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": _DRAFT, **BuildConfig.model_json_schema()}
 
 
+def frame_schema() -> dict[str, Any]:
+    """JSON Schema of the recipe of a sampling frame."""
+    return {"$schema": _DRAFT, **FrameConfig.model_json_schema()}
+
+
 def catalog_schema() -> dict[str, Any]:
     """JSON Schema of one row of the tiles table, from its Arrow schema."""
     properties = {field.name: arrow_type_schema(field.type, nullable=field.nullable) for field in TILES_SCHEMA}
@@ -141,6 +147,7 @@ def schema_texts() -> dict[str, str]:
     documents = {
         "catalog.json": catalog_schema(),
         "config.json": config_schema(),
+        "frame.json": frame_schema(),
         "modalities.json": modalities_document(),
         "skip_kinds.json": skip_kinds_document(),
     }

@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from geomeld_build.errors import ConfigError
 
-__all__ = ["PRESETS", "ExclusionConfig", "FrameConfig", "OwnConfig", "PoolConfig", "SplitConfig", "preset_recipe", "read_recipe"]
+__all__ = [
+    "PRESETS",
+    "TOPUP",
+    "ExclusionConfig",
+    "FrameConfig",
+    "OwnConfig",
+    "PoolConfig",
+    "SplitConfig",
+    "preset_recipe",
+    "read_recipe",
+]
 
 Allocation = Literal["equal", "area", "as_found"]
 PoolFormatName = Literal["auto", "mmearth", "skyscript", "geomeld", "table"]
@@ -128,7 +138,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "own": {"count": 666_000, "by": "continent-biome", "continents": _SOUTH, "allocation": "deficit"},
     },
 }
-"""The frame of the paper, 1,200,000 + 699,540 + 666,000 anchors: thinned to no overlap, or with all MMEarth centroids."""
+"""The paper's frame, 1,200,000 + 699,540 + 666,000 anchors: thinned to no overlap, or with all MMEarth centroids."""
 
 
 def preset_recipe(name: str, paths: dict[str, Path], **changes: Any) -> FrameConfig:

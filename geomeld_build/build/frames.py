@@ -123,7 +123,8 @@ def open_world(biomes: str, source: SourceConfig | None) -> World:
 def _biomes(name: str, source: SourceConfig | None) -> BiomeLayer:
     if Path(name).exists():
         return load_biomes(Path(name))
-    if source is None:
+    # Tables of a provider have no suffix: RESOLVE/ECOREGIONS/2017.
+    if source is None or Path(name).suffix:
         raise ConfigError(
             f"biomes {name!r} is no file, and as a table it needs the source: give its --url or --project"
         )
@@ -144,8 +145,18 @@ def _biomes(name: str, source: SourceConfig | None) -> BiomeLayer:
 
 def _pools(config: FrameConfig, progress: Callable[[str, int, int], None]) -> Iterator[tuple[PoolConfig, Pool]]:
     for pool in config.pools:
-        progress(f"reading {pool.name}", 0, 1)
-        yield pool, read_pool(pool.path, format=PoolFormat(pool.format), name=pool.name)
+        yield pool, _read(pool, progress)
+
+
+def _read(pool: PoolConfig, progress: Progress) -> Pool:
+    step = f"reading {pool.name}"
+    progress(step, 0, 1)
+    return read_pool(
+        pool.path,
+        format=PoolFormat(pool.format),
+        name=pool.name,
+        progress=lambda done, total: progress(step, done, total),
+    )
 
 
 def _look_up(config: FrameConfig, source: SourceConfig | None) -> VintageLookUp | None:

@@ -11,15 +11,26 @@ import typer
 
 from geomeld_build.cli import options
 from geomeld_build.cli.failures import writing
-from geomeld_build.cli.output import print_json, print_table, say
+from geomeld_build.cli.output import bars, print_json, print_table, say
 from geomeld_build.errors import ConfigError
 
 if TYPE_CHECKING:
     from geomeld_build.grid import Anchor
 
-__all__ = ["Strata", "register"]
+__all__ = ["ImportFormat", "Strata", "register"]
 
 _app = typer.Typer(help="Draw or import places and dates.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class ImportFormat(StrEnum):
+    """What a file of points is."""
+
+    ANCHORS = "anchors"
+    AUTO = "auto"
+    MMEARTH = "mmearth"
+    SKYSCRIPT = "skyscript"
+    GEOMELD = "geomeld"
+    TABLE = "table"
 
 
 class Strata(StrEnum):
@@ -39,9 +50,8 @@ def register(app: typer.Typer) -> None:
 
 
 @_app.command(
-    epilog="Examples: geomeld-build anchors sample --n 9 --bbox 75,30,76,31 --out anchors.parquet; "
-    "geomeld-build anchors sample --n 10000 --by biome --out frame --project my-project; "
-    "geomeld-build anchors sample --preset independent --pool mmearth=tile_info.json --out frame"
+    epilog="Example: geomeld-build anchors sample --n 9 --bbox 75,30,76,31 --out anchors.parquet; "
+    "of the Earth: geomeld-build anchors sample --n 10000 --by biome --out frame --project my-project"
 )
 def sample(
     out: Annotated[Path, typer.Option(help="Parquet file to write; of a frame: its folder.")],
@@ -95,15 +105,44 @@ def _sample_region(
 
 @_app.command("import", epilog="Example: geomeld-build anchors import places.csv --out anchors.parquet")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns lon, lat, date.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet of lon, lat, date; or another format's file.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    format: Annotated[
+        ImportFormat, typer.Option(help="Other than anchors: only coordinates are taken.")
+    ] = ImportFormat.ANCHORS,
+    years: Annotated[
+        str | None, typer.Option(help="With --format: years of drawn dates where the file has none.")
+    ] = None,
     recipe: options.Recipe = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Turn a list of places and dates into anchors; each keeps its centre, snapped to 20 m."""
-    from geomeld_build.anchors import read_anchors
+    """Turn a list of places and dates into anchors; each keeps its centre, snapped to 20 m.
 
-    _save(read_anchors(file, recipe=recipe or options.DEFAULT_RECIPE), out, as_json=as_json)
+    With --format, other people's datasets: MMEarth, SkyScript, the released GeoMeld, or any table of points. Their
+    points get a date of a pseudo-random month where the file has none.
+    """
+    name = recipe or options.DEFAULT_RECIPE
+    if format is ImportFormat.ANCHORS:
+        if years is not None:
+            raise ConfigError("--years needs --format: a list of anchors has dates of its own")
+        from geomeld_build.anchors import read_anchors
+
+        _save(read_anchors(file, recipe=name), out, as_json=as_json)
+        return
+    from geomeld_build.anchors.import_pool import import_pool
+
+    with writing(), bars() as progress:
+        count = import_pool(
+            file,
+            out,
+            format=str(format),
+            recipe=name,
+            years=_years(years) if years else (2018, 2021),
+            progress=lambda done, total: progress("reading", done, total),
+        )
+    if as_json:
+        print_json({"out": str(out), "anchors": count})
+    say(f"{count} anchors in {out}")
 
 
 def _years(text: str) -> tuple[int, int]:

@@ -159,6 +159,7 @@ def split(
 def report(
     what: Annotated[str, typer.Argument(help="Folder of a frame, or a store.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the report. [default: report/ in the frame]")] = None,
+    frame: Annotated[Path | None, typer.Option(help="Of a store: the frame that it was built from.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Draw a frame: map, counts, quotas, drops, splits. Of a store: what was built of it, when, and what it shows."""
@@ -168,17 +169,18 @@ def report(
     folder = Path(what)
     with writing():
         if is_frame(folder):
-            frame = read_frame(folder)
+            made = read_frame(folder)
             target = out or folder / "report"
             written = write_frame_report(
                 target,
-                frame.anchors,
-                frame.reserves,
-                frame.dropped,
-                frame.facts["quotas"],
-                frame.leakage,
-                frame.facts["recipe"],
+                made.anchors,
+                made.reserves,
+                made.dropped,
+                made.facts["quotas"],
+                made.leakage,
+                made.facts["recipe"],
                 title=folder.resolve().name,
+                offered=made.facts["offered"],
             )
         else:
             from geomeld_build.store import open_store
@@ -186,7 +188,10 @@ def report(
             target = out or Path("report")
             with bars() as progress:
                 written = write_store_report(
-                    open_store(options.existing_store(what)), target, lambda done, total: progress("tiles", done, total)
+                    open_store(options.existing_store(what)),
+                    target,
+                    lambda done, total: progress("tiles", done, total),
+                    frame=read_frame(frame).anchors if frame is not None else None,
                 )
     if as_json:
         print_json([str(path) for path in written])

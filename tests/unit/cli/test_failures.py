@@ -36,7 +36,7 @@ def anchors(tmp_path: Path) -> str:
     [
         (["--nonsense"], "nonsense"),
         (["nonsense"], "nonsense"),
-        (["anchors", "sample"], "--n"),
+        (["anchors", "sample"], "--out"),
         (["anchors", "sample", "--n", "0", "--out", "x"], "--n"),
         (["anchors", "sample", "--n", "3", "--out", "x"], "--bbox"),
         (["anchors", "sample", "--n", "3", "--out", "x", "--bbox", "1,2,3"], "1,2,3"),
