@@ -3,7 +3,7 @@
 ::
 
     python -m flows.control deploy [--set KEY=VALUE] [--set DEPLOYMENT:KEY=VALUE] [--cron EXPR] [--json]
-    python -m flows.control run build-tiles [--set KEY=VALUE] [--watch] [--timeout S] [--json]
+    python -m flows.control run DEPLOYMENT [--set KEY=VALUE] [--watch] [--timeout S] [--json]
 
 Data goes to stdout, talk to stderr. Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 partial, 4 no server, no
 worker or no service, 130 interrupted.
@@ -115,8 +115,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[DEPLOYMENT:]KEY=VALUE",
-        help="default parameter of every deployment, or of one. The schedule of 'incremental' becomes active once it "
-        "has a store and a region or anchors. What is not set keeps its value.",
+        help="default parameter of every deployment that has it, or of one. The schedule of 'incremental' becomes "
+        "active once it has a store and a region or anchors. What is not set keeps its value.",
     )
     deploy.add_argument("--cron", help="when 'incremental' runs, in UTC (default: '0 3 * * *', or what it has)")
     deploy.add_argument(
@@ -128,13 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", help="run a deployment by its name", epilog="example: run build-tiles --set limit=100 --watch"
     )
-    run.add_argument("name", help="a deployment: 'build-tiles', or 'FLOW/DEPLOYMENT'")
+    run.add_argument("name", help="a deployment: 'sample-anchors', 'build-tiles', or 'FLOW/DEPLOYMENT'")
     run.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a parameter; dotted names set the configuration below it: rules.max_cloud_fraction=0.3",
+        help="a parameter; dotted names set the configuration below it: rules.max_cloud_fraction=0.3, "
+        "pools.mmearth=tile_info.json",
     )
     run.add_argument("--watch", action="store_true", help="follow state and log to the end; exit code by final state")
     run.add_argument("--timeout", type=float, help="seconds to watch; the run goes on after that")

@@ -1,16 +1,19 @@
 """Bring a Prefect server to what `prefect.yaml` says. Doing it twice changes nothing."""
 
 import asyncio
+import importlib
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.settings import FAILURE, USAGE, ControlError, merged, parse_settings, say
+from flows.settings import FAILURE, USAGE, ControlError, merged, parse_settings, say, takers
 
 if TYPE_CHECKING:
+    from prefect import Flow
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
@@ -18,7 +21,6 @@ __all__ = ["DEPLOYMENTS_FILE", "HEARTBEAT_FILE", "deploy"]
 
 DEPLOYMENTS_FILE = Path(__file__).with_name("prefect.yaml")
 HEARTBEAT_FILE = Path(__file__).with_name("automations") / "heartbeat.yaml"
-FLOW_NAME = "build-tiles"
 SCHEDULED = "incremental"
 
 
@@ -27,7 +29,8 @@ async def deploy(client: "PrefectClient", settings: list[str], cron: str | None,
 
     Args:
         client: of the server.
-        settings: ``[DEPLOYMENT:]KEY=VALUE`` defaults to change.
+        settings: ``[DEPLOYMENT:]KEY=VALUE`` defaults to change; without a name, of every deployment that has the
+            parameter.
         cron: new schedule of the incremental deployment.
         workdir: where runs start, on the worker's machine.
 
@@ -41,9 +44,10 @@ async def deploy(client: "PrefectClient", settings: list[str], cron: str | None,
 
     plan = yaml.safe_load(DEPLOYMENTS_FILE.read_text(encoding="utf-8"))
     by_name = {entry["name"]: entry for entry in plan["deployments"]}
-    wanted = _parameters_by_deployment(settings, list(by_name))
+    flows = {name: _flow(entry["entrypoint"]) for name, entry in by_name.items()}
+    wanted = _parameters_by_deployment(settings, flows)
     for name, entry in by_name.items():
-        before = await _existing(client, name)
+        before = await _existing(client, f"{flows[name].name}/{name}")
         entry["parameters"] = merged(before.parameters if before else {}, wanted[name])
         if name == SCHEDULED:
             _set_schedule(entry, before, cron)
@@ -51,34 +55,42 @@ async def deploy(client: "PrefectClient", settings: list[str], cron: str | None,
     limit = await _ensure_limit(client)
     await _prefect_deploy(yaml.safe_dump(plan), workdir)
     automation = await _ensure_automation(client)
-    deployments = [_described(entry) for entry in by_name.values()]
+    deployments = [_described(entry, f"{flows[name].name}/{name}") for name, entry in by_name.items()]
     say(f"runs start in {workdir}")
     say(f"a worker: prefect worker start --pool {pool} --type process")
     return {"work_pool": pool, "limit": limit, "automation": automation, "deployments": deployments}
 
 
-def _parameters_by_deployment(settings: list[str], names: list[str]) -> dict[str, dict[str, Any]]:
+def _flow(entrypoint: str) -> "Flow[..., Any]":
+    module, _, name = entrypoint.rpartition(".")
+    found: Flow[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _parameters_by_deployment(settings: list[str], flows: "Mapping[str, Flow[..., Any]]") -> dict[str, dict[str, Any]]:
     from prefect.utilities.callables import parameter_schema
 
-    from flows.build_tiles import build_tiles
-
-    schema = parameter_schema(build_tiles).model_dump()
-    chosen: dict[str, list[str]] = {name: [] for name in names}
+    schemas = {name: parameter_schema(flow).model_dump() for name, flow in flows.items()}
+    chosen: dict[str, list[str]] = {name: [] for name in flows}
     for item in settings:
         scope, colon, _ = item.partition("=")[0].partition(":")
         if colon and scope not in chosen:
-            raise ControlError(f"--set {item}: no deployment {scope!r}; expected one of {', '.join(names)}", USAGE)
+            raise ControlError(f"--set {item}: no deployment {scope!r}; expected one of {', '.join(flows)}", USAGE)
         text = item[len(scope) + 1 :] if colon else item
-        for name in [scope] if colon else names:
+        named = [scope] if colon else takers(schemas, text)
+        if not named:
+            known = sorted({parameter for schema in schemas.values() for parameter in schema["properties"]})
+            raise ControlError(f"--set {item}: no deployment has such a parameter; expected {', '.join(known)}", USAGE)
+        for name in named:
             chosen[name].append(text)
-    return {name: parse_settings(items, schema) for name, items in chosen.items()}
+    return {name: parse_settings(items, schemas[name]) for name, items in chosen.items()}
 
 
-async def _existing(client: "PrefectClient", name: str) -> "DeploymentResponse | None":
+async def _existing(client: "PrefectClient", full_name: str) -> "DeploymentResponse | None":
     from prefect.exceptions import ObjectNotFound
 
     try:
-        return await client.read_deployment_by_name(f"{FLOW_NAME}/{name}")
+        return await client.read_deployment_by_name(full_name)
     except ObjectNotFound:
         return None
 
@@ -112,8 +124,7 @@ def _is_complete(parameters: dict[str, Any]) -> bool:
     return bool(parameters.get("store")) and (any(parameters.get(key) for key in inputs) or "plan" in overrides)
 
 
-def _described(entry: dict[str, Any]) -> dict[str, object]:
-    name = f"{FLOW_NAME}/{entry['name']}"
+def _described(entry: dict[str, Any], name: str) -> dict[str, object]:
     schedule = next(iter(entry["schedules"]), None)
     when = None
     if schedule is not None:

@@ -51,7 +51,7 @@ async def run(
         return {**answer, "state": flow_run.state.name if flow_run.state else None}, OK
     state = await _Watch(client, flow_run.id).follow(timeout)
     code = exit_code_of(state)
-    outcomes = await _outcomes(client, flow_run.id)
+    outcomes = await _outcomes(client, flow_run.id, full_name.partition("/")[0])
     return {**answer, "state": state.name, "message": state.message, "outcomes": outcomes, "exit_code": code}, code
 
 
@@ -93,9 +93,8 @@ def _listed(names: Iterable[str]) -> str:
 def _parameters(deployment: "DeploymentResponse", settings: list[str]) -> dict[str, Any]:
     schema = deployment.parameter_openapi_schema or {}
     given = parse_settings(settings, schema)
-    if "overrides" in given:
-        # The server replaces a parameter as a whole; here single settings are meant.
-        given["overrides"] = merged(deployment.parameters.get("overrides"), given["overrides"])
+    # The server replaces a parameter as a whole; of mappings (`overrides`, `pools`) single settings are meant.
+    given = {name: merged(deployment.parameters.get(name), value) for name, value in given.items()}
     missing = [key for key in schema.get("required", ()) if key not in {**deployment.parameters, **given}]
     if missing:
         raise ControlError(f"parameter {missing[0]!r} is needed: --set {missing[0]}=...", USAGE)
@@ -136,12 +135,12 @@ def _detail(text: str) -> str:
     return str(body.get("detail") or body.get("exception_detail") or body) if isinstance(body, dict) else str(body)
 
 
-async def _outcomes(client: "PrefectClient", flow_run_id: UUID) -> object:
+async def _outcomes(client: "PrefectClient", flow_run_id: UUID, flow: str) -> object:
     """The table of outcomes that the run left behind; None when it did not get that far."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 
     wanted = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]), key=ArtifactFilterKey(any_=["build-tiles-outcomes"])
+        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]), key=ArtifactFilterKey(any_=[f"{flow}-outcomes"])
     )
     found = await client.read_artifacts(artifact_filter=wanted)
     if not found:

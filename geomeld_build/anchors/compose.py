@@ -199,7 +199,8 @@ class _Run:
             counts = self._deficit(own, area_power(areas, own.alpha), strata, parts)
         else:
             weights = equal(len(strata)) if own.allocation == "equal" else area_power(areas, own.alpha)
-            counts = largest_remainder(weights, own.count, least=1)
+            # One for every stratum, where there are enough to go round.
+            counts = largest_remainder(weights, own.count, least=int(own.count >= len(strata)))
         have = self._there(own.name, strata)
         return _by_name(strata, grown(counts, have) - have)
 

@@ -43,12 +43,14 @@ def pool_quota(
         return PoolQuota(config.name, found, found, np.zeros_like(found))
     capacity = None if config.top_up else found
     count = config.count if capacity is None else min(config.count, int(capacity.sum()))
+    # One for every stratum, where there are enough to go round.
+    least = np.minimum(int(count >= len(biomes)), count if capacity is None else capacity)
     if config.allocation == "as_found":
         wanted = largest_remainder(found.astype(np.float64), count, capacity=capacity)
     elif config.allocation == "area":
-        wanted = largest_remainder(area_power(areas, config.alpha), count, least=1, capacity=capacity)
+        wanted = largest_remainder(area_power(areas, config.alpha), count, least=least, capacity=capacity)
     else:
-        wanted = largest_remainder(equal(len(biomes)), count, least=1, capacity=capacity)
+        wanted = largest_remainder(equal(len(biomes)), count, least=least, capacity=capacity)
     wanted = grown(wanted, have)
     taken = np.minimum(wanted, found)
     return PoolQuota(config.name, wanted, taken, wanted - taken if config.top_up else np.zeros_like(wanted))

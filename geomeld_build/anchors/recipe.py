@@ -103,7 +103,7 @@ class FrameConfig(_Model):
     exclusions: tuple[ExclusionConfig, ...] = ()
     years: tuple[int, int] = Field((2018, 2021), description="Years of the dates of lattice cells: day 15, any month.")
     naip: bool = Field(False, description="Date anchors in the US by an aerial image; needs the source.")
-    reserve: float = Field(0.1, ge=0, le=2, description="Reserves of a stratum as a share of its anchors.")
+    reserve: float = Field(0.1, ge=0, le=10, description="Reserves of a stratum as a share of its anchors.")
     split: SplitConfig = SplitConfig()
 
     @model_validator(mode="after")

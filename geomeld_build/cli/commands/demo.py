@@ -21,15 +21,8 @@ from geomeld_build.cli.output import amount, print_json, print_table, say
 from geomeld_build.errors import ConfigError
 from geomeld_build.modalities import MODALITIES
 
-__all__ = ["PLACES", "register"]
+__all__ = ["OWN_PLACE", "register"]
 
-PLACES = {
-    "Kenya, fields along a river": (37.4, 0.6, 37.8, 0.9),
-    "Mekong, rice and forest": (105.2, 10.4, 105.5, 10.7),
-    "Amazon, forest edge": (-60.3, -3.8, -60.0, -3.5),
-    "Iowa, fields": (-93.4, 41.9, -93.1, 42.2),
-}
-"""West, south, east, north of the boxes that the demo samples in; the planet has the outlines of the Earth's land."""
 OWN_PLACE = (-92.9, 41.3, "2019-08-07")
 """Lon, lat and date of the anchor that the demo imports: there and then the planet has an aerial image (NAIP)."""
 
@@ -37,6 +30,13 @@ _SQL = (
     "SELECT status, kind, round(lon, 2) AS lon, round(lat, 2) AS lat, CAST(datetime AS DATE) AS date, "
     "round(cloud_fraction, 2) AS cloud, round(s2_ref_offset_days, 1) AS days FROM tiles ORDER BY status, lon"
 )
+_RECIPE = """# One stratum a biome, as many anchors in each; four reserves an anchor, for places without a clear scene.
+own:
+  count: {count}
+  by: biome
+  allocation: equal
+reserve: 4.0
+"""
 _MARK = ".geomeld-demo"
 _START_S = 30.0
 _MEASURED = 16
@@ -48,12 +48,12 @@ _COMMAND = [sys.executable, "-m", "geomeld_build.cli"]
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(epilog="Example: geomeld-build demo --out build/demo --tiles 9")(demo)
+    app.command(epilog="Example: geomeld-build demo --out build/demo --tiles 15")(demo)
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the store and the pictures.")] = Path("geomeld-demo"),
-    tiles: Annotated[int, typer.Option(min=2, max=500, help="How many tiles to build.")] = 9,
+    tiles: Annotated[int, typer.Option(min=2, max=500, help="How many tiles to build.")] = 15,
     keep: Annotated[
         bool, typer.Option("--keep", help="Go on from an earlier demo instead of starting afresh.")
     ] = False,
@@ -64,7 +64,7 @@ def demo(
     Every step is a command that you can repeat; the demo prints each before it runs it.
     """
     begun = time.monotonic()
-    _prepare(out, keep=keep)
+    _prepare(out, tiles, keep=keep)
     with _emulator() as url:
         code = _steps(out, tiles, url)
     drawn = _drawn_batch(out)
@@ -76,7 +76,7 @@ def demo(
     raise typer.Exit(code)
 
 
-def _prepare(out: Path, *, keep: bool) -> None:
+def _prepare(out: Path, tiles: int, *, keep: bool) -> None:
     """An empty folder of our own; a folder with somebody's files in it is refused, never emptied.
 
     Raises:
@@ -89,19 +89,9 @@ def _prepare(out: Path, *, keep: bool) -> None:
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     mark.write_text("made by 'geomeld-build demo', which may delete this folder\n", encoding="utf-8")
-    boxes = [_polygon(*box) for box in PLACES.values()]
-    region = {
-        "type": "FeatureCollection",
-        "features": [{"type": "Feature", "properties": {}, "geometry": b} for b in boxes],
-    }
-    (out / "region.geojson").write_text(json.dumps(region), encoding="utf-8")
     lon, lat, date = OWN_PLACE
+    (out / "frame.yaml").write_text(_RECIPE.format(count=tiles - 1), encoding="utf-8")
     (out / "places.csv").write_text(f"lon,lat,date\n{lon},{lat},{date}\n", encoding="utf-8")
-
-
-def _polygon(west: float, south: float, east: float, north: float) -> dict[str, Any]:
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
 
 
 @contextmanager
@@ -141,16 +131,18 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 
 def _steps(out: Path, tiles: int, url: str) -> int:
-    sampled, plan, imported, store = (
-        str(out / name) for name in ("sampled.parquet", "plan.parquet", "imported.parquet", "tiles.store")
+    recipe, frame, plan, imported, store = (
+        str(out / name) for name in ("frame.yaml", "frame", "plan.parquet", "imported.parquet", "tiles.store")
     )
-    _run("anchors", "sample", "--n", str(tiles - 1), "--region", str(out / "region.geojson"), "--out", sampled)
-    _run("plan", "--anchors", sampled, "--out", plan, "--url", url)
-    built = _run("build", "--store", store, "--plan", plan, "--url", url, allowed=(OK, PARTIAL))
+    _run("anchors", "sample", "--frame", recipe, "--out", frame, "--url", url)
+    _run("anchors", "report", frame, "--out", str(out / "report" / "frame"))
+    _run("plan", "--anchors", frame, "--out", plan, "--url", url)
+    built = _run("build", "--store", store, "--anchors", frame, "--url", url, allowed=(OK, PARTIAL))
     _run("anchors", "import", str(out / "places.csv"), "--out", imported)
     added = _run("build", "--store", store, "--anchors", imported, "--url", url, allowed=(OK, PARTIAL))
     _run("query", store, _SQL)
     _run("show", store, "--out", str(out / "pictures"), "--sheet", "--limit", str(tiles))
+    _run("anchors", "report", store, "--frame", frame, "--out", str(out / "report" / "store"))
     return max(built, added)
 
 
@@ -196,6 +188,7 @@ def _summary(out: Path) -> dict[str, Any]:
         "bytes_received": status["bytes"],
         "bytes_on_disk": size,
         "rows": _read_with_xarray(store, places),
+        "reports": [str(path) for path in sorted((out / "report").glob("*/report.html"))],
         "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
     }
 
@@ -251,6 +244,8 @@ def _show(summary: dict[str, Any], out: Path) -> None:
             (f"loader, tiles/s with {summary['loader_threads']} threads", summary["loader_tiles_per_s"]),
             ("store", summary["store"]),
             ("pictures", out / "pictures"),
+            ("the sampling frame", out / "report" / "frame" / "report.html"),
+            ("what was built of it", out / "report" / "store" / "report.html"),
             ("all tiles at a glance", out / "pictures" / "sheet.png"),
             ("a training batch", summary["batch_picture"]),
         ],

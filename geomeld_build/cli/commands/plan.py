@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    anchors: Annotated[Path, typer.Option(help="Anchors: Parquet or CSV of lon, lat, date.")],
+    anchors: Annotated[Path, typer.Option(help="Anchors: Parquet or CSV of lon, lat, date; or a frame's folder.")],
     out: Annotated[Path, typer.Option(help="Plan to write; 'build --plan' replays it.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many anchors.")] = None,
     modalities: options.Modalities = None,
@@ -44,9 +44,11 @@ def plan(
     """
     settings = options.source_config(options.source_values(source, url, project, credentials))
     from geomeld_build.anchors import read_anchors
+    from geomeld_build.build.reserves import frame_files
     from geomeld_build.tiles import estimate
 
-    places = read_anchors(anchors, recipe=recipe or options.DEFAULT_RECIPE)[:limit]
+    file, _ = frame_files(anchors, None)
+    places = read_anchors(file, recipe=recipe or options.DEFAULT_RECIPE)[:limit]
     with writing():
         plans = _plan(places, out, settings, options.row_names(modalities), batch)
     cost = estimate(plans, max_in_flight=settings.max_in_flight, requests_per_second=settings.requests_per_second)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from prefect.client.schemas.schedules import CronSchedule
 
+from flows.build_tiles import build_tiles
 from flows.deploying import _parameters_by_deployment, _set_schedule
+from flows.sample_anchors import sample_anchors
 from flows.settings import USAGE, ControlError
 
 COMPLETE = {"store": "s", "region": "1,2,3,4", "limit": 5}
-NAMES = ["build-tiles", "incremental"]
+FLOWS = {"sample-anchors": sample_anchors, "build-tiles": build_tiles, "incremental": build_tiles}
 
 
 def entry(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -57,15 +59,32 @@ def test_a_wrong_cron_is_a_usage_error() -> None:
     assert caught.value.exit_code == USAGE
 
 
-def test_settings_go_to_every_deployment_or_to_the_one_they_name() -> None:
+def test_settings_go_to_every_deployment_that_has_them_or_to_the_one_they_name() -> None:
     items = ["store=gs://a:b/c", "incremental:limit=3", "build-tiles:dask_address=tcp://h:1", "url=http://h:1"]
-    shared = {"store": "gs://a:b/c", "url": "http://h:1"}
-    assert _parameters_by_deployment(items, NAMES) == {
+    items += ["rules.max_cloud_fraction=0.3", "pools.mmearth=m.json", "sample-anchors:recipe=r"]
+    shared = {"store": "gs://a:b/c", "url": "http://h:1", "overrides": {"rules": {"max_cloud_fraction": 0.3}}}
+    assert _parameters_by_deployment(items, FLOWS) == {
+        "sample-anchors": {"url": "http://h:1", "pools": {"mmearth": "m.json"}, "recipe": "r"},
         "build-tiles": {**shared, "dask_address": "tcp://h:1"},
         "incremental": {**shared, "limit": 3},
     }
 
 
 def test_a_setting_for_an_unknown_deployment_is_a_usage_error() -> None:
-    with pytest.raises(ControlError, match="no deployment 'nightly'; expected one of build-tiles, incremental"):
-        _parameters_by_deployment(["nightly:limit=3"], NAMES)
+    expected = "no deployment 'nightly'; expected one of sample-anchors, build-tiles, incremental"
+    with pytest.raises(ControlError, match=expected):
+        _parameters_by_deployment(["nightly:limit=3"], FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("limits=3", "no deployment has such a parameter; expected anchors, biomes, by, "),
+        ("sample-anchors:store=s", "no such parameter; expected one of out, frame, "),
+        ("limit", "expected KEY=VALUE"),
+    ],
+)
+def test_a_setting_that_nobody_takes_is_a_usage_error(item: str, message: str) -> None:
+    with pytest.raises(ControlError, match=message) as caught:
+        _parameters_by_deployment([item], FLOWS)
+    assert caught.value.exit_code == USAGE

@@ -14,9 +14,11 @@ from prefect.utilities.importtools import import_object
 
 from flows.build_tiles import build_tiles
 from flows.deploying import DEPLOYMENTS_FILE, HEARTBEAT_FILE
+from flows.sample_anchors import sample_anchors
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAN: dict[str, Any] = yaml.safe_load(DEPLOYMENTS_FILE.read_text(encoding="utf-8"))
+FLOWS = {"sample-anchors": sample_anchors, "build-tiles": build_tiles, "incremental": build_tiles}
 DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in PLAN["deployments"]}
 
 
@@ -29,17 +31,23 @@ def test_the_parameters_are_flat_so_that_prefect_can_take_them_one_by_one() -> N
         assert kinds <= {"string", "integer", "null"}, name
 
 
-@pytest.mark.parametrize("name", ["build-tiles", "incremental"])
+def test_every_flow_has_its_deployments() -> None:
+    assert set(DEPLOYMENTS) == set(FLOWS)
+
+
+@pytest.mark.parametrize("name", FLOWS)
 def test_a_deployment_names_the_flow_and_the_pool(name: str) -> None:
     entry = DEPLOYMENTS[name]
-    assert import_object(entry["entrypoint"]) is build_tiles
+    assert import_object(entry["entrypoint"]) is FLOWS[name]
     assert entry["work_pool"]["name"] == "geomeld"
     assert entry["enforce_parameter_schema"] is True
 
 
 def test_nothing_queues_up_behind_the_schedule() -> None:
     assert DEPLOYMENTS["incremental"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
-    assert DEPLOYMENTS["build-tiles"]["concurrency_limit"]["collision_strategy"] == "ENQUEUE"
+    for name in ("build-tiles", "sample-anchors"):
+        assert DEPLOYMENTS[name]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert DEPLOYMENTS["sample-anchors"]["schedules"] == []
     (schedule,) = DEPLOYMENTS["incremental"]["schedules"]
     assert schedule["active"] is False
     assert schedule["timezone"] == "UTC"
@@ -54,7 +62,7 @@ def test_the_automation_waits_for_three_heartbeats_of_our_runs_only() -> None:
     assert trigger.posture is Posture.Proactive
     related = trigger.match_related
     assert not isinstance(related, list)
-    assert related.model_dump()["prefect.resource.name"] == build_tiles.name
+    assert set(related.model_dump()["prefect.resource.name"]) == {flow.name for flow in FLOWS.values()}
 
 
 def test_runs_report_to_nobody() -> None:

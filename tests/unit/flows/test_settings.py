@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.settings import USAGE, ControlError, merged, parse_settings
+from flows.settings import USAGE, ControlError, merged, parse_settings, takers
 
 SCHEMA = {
     "properties": {
@@ -29,6 +29,7 @@ SCHEMA = {
         ("rules.max_cloud_fraction=0.3", {"overrides": {"rules": {"max_cloud_fraction": 0.3}}}),
         ("source.workload_tag=mine", {"overrides": {"source": {"workload_tag": "mine"}}}),
         ('overrides={"recipe": "r"}', {"overrides": {"recipe": "r"}}),
+        ("overrides.recipe=r", {"overrides": {"recipe": "r"}}),
     ],
 )
 def test_values_take_the_type_of_their_parameter(item: str, expected: dict[str, object]) -> None:
@@ -53,6 +54,23 @@ def test_a_wrong_setting_is_a_usage_error(item: str, message: str) -> None:
     with pytest.raises(ControlError, match=message) as caught:
         parse_settings([item], SCHEMA)
     assert caught.value.exit_code == USAGE
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("store=s", ["build"]),
+        ("project=p", ["sample", "build"]),
+        ("pools.first=f", ["sample"]),
+        ("rules.a=1", ["build"]),
+        ("overrides.rules.a=1", ["build"]),
+        ("limits=3", []),
+    ],
+)
+def test_a_setting_is_for_the_flows_that_have_the_parameter(item: str, expected: list[str]) -> None:
+    sample = {name: SCHEMA["properties"][name] for name in ("project", "limit")}
+    pools = {"type": "object", "additionalProperties": {"type": "string"}}
+    assert takers({"sample": {"properties": {**sample, "pools": pools}}, "build": SCHEMA}, item) == expected
 
 
 def test_merging_keeps_neighbours_and_lets_none_clear() -> None:
