@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from geomeld_build.pictures.frames.style import GRID, INK, LAND, SPLIT_COLOURS, new_figure, short_number
+from geomeld_build.pictures.frames.style import GRID, INK, LAND, PALETTE, SPLIT_COLOURS, new_figure, short_number
 
 __all__ = ["bin_km", "coastlines", "count_bins", "density_map", "project_equal_earth", "split_map"]
 
@@ -33,6 +33,8 @@ _PROJECTION = "+proj=eqearth +datum=WGS84"
 _HALF_WIDTH_M, _HALF_HEIGHT_M = 17_300_000.0, 8_450_000.0
 """A little more than the projected Earth: 17,243,959 by 8,392,928 m."""
 _COARSE_KM, _FINE_KM, _MANY = 100.0, 50.0, 500_000
+_FEW = 500
+"""Points that are drawn one by one."""
 _STEP_DEG = 1.0
 _INSET_DEG = (10.0, 9.0)
 
@@ -83,7 +85,7 @@ def coastlines(path: Path | None) -> list[Floats]:
 def density_map(
     lon: Floats, lat: Floats, title: str, countries: Path | None = None, *, what: str = "anchors"
 ) -> Figure:
-    """Points per square on a logarithmic colour scale.
+    """Points per square on a logarithmic colour scale; a few hundred points, which squares would hide, as dots.
 
     Args:
         lon: degrees, ``(point,)``, at least one.
@@ -97,6 +99,9 @@ def density_map(
     counts = count_bins(x, y, side)
     figure = new_figure(11.0, 5.9)
     axes = _world_axes(figure.add_subplot(), title, countries)
+    if len(lon) <= _FEW:
+        axes.scatter(x, y, s=26, color=PALETTE[5], edgecolor="white", linewidth=0.6, zorder=3)
+        return figure
     most = int(counts.max())
     norm = LogNorm(1, max(most, 10))
     image = axes.imshow(
@@ -127,10 +132,14 @@ def split_map(lon: Floats, lat: Floats, split: NDArray[Any], countries: Path | N
     figure = new_figure(13.0, 5.2)
     world, near = figure.subplots(1, 2, width_ratios=(2.35, 1))
     _world_axes(world, "Splits", countries)
-    world.imshow(
-        winner, origin="lower", extent=_extent(winner.shape, side), zorder=2, interpolation="nearest",
-        cmap=ListedColormap([SPLIT_COLOURS[name] for name in names]), vmin=-0.5, vmax=len(names) - 0.5,
-    )  # fmt: skip
+    if len(lon) <= _FEW:
+        colours = [SPLIT_COLOURS[str(name)] for name in split]
+        world.scatter(x, y, s=26, color=colours, edgecolor="white", linewidth=0.6, zorder=3)
+    else:
+        world.imshow(
+            winner, origin="lower", extent=_extent(winner.shape, side), zorder=2, interpolation="nearest",
+            cmap=ListedColormap([SPLIT_COLOURS[name] for name in names]), vmin=-0.5, vmax=len(names) - 0.5,
+        )  # fmt: skip
     patches = [Patch(color=SPLIT_COLOURS[name], label=f"{name} {np.mean(split == name):.1%}") for name in names]
     world.legend(
         handles=patches, ncols=len(names), loc="upper center", bbox_to_anchor=(0.5, 0.01), frameon=False, fontsize=10
