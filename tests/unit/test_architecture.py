@@ -26,6 +26,7 @@ NAMES_MODALITIES = {
 WORDS_OF_THEIR_OWN = {
     ("geomeld_build/anchors/dates.py", "naip"): "a rule of dates is named after the programme",
     ("geomeld_build/cli/commands/anchors.py", "naip"): "and so is the option that asks for it",
+    ("flows/sampling.py", "naip"): "and the parameter of the flow",
     ("geomeld_build/tiles/check.py", "clear_score"): "the cloud test is defined on this product",
     ("geomeld_build/tiles/check.py", "scl"): "and on this one where the first is absent",
 }
