@@ -124,5 +124,5 @@ def _counts(summary: "FrameSummary") -> str:
     if lacking := sum(summary.lacking.values()):
         counts += f", {lacking} lacking in the quotas"
     if summary.leaking_pairs:
-        counts += f", {summary.leaking_pairs} pairs leak between splits"
+        counts += f", pairs leaking between splits: {summary.leaking_pairs}"
     return counts

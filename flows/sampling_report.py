@@ -98,7 +98,7 @@ def frame_markdown(summary: "FrameSummary") -> str:
         "lacking in the quotas": sum(summary.lacking.values()),
         **{f"split {name}": count for name, count in summary.splits.items()},
         "anchors that overlap another": summary.overlapping,
-        "pairs that leak between splits": summary.leaking_pairs,
+        "pairs leaking between splits": summary.leaking_pairs,
     }
     lines = ["# Sampling frame", "", *_table(("", ""), rows.items())]
     pools = pool_rows(summary)

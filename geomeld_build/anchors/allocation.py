@@ -19,7 +19,6 @@ __all__ = [
     "biome_equal_eco",
     "deficit",
     "equal",
-    "equal_ecoregion",
     "largest_remainder",
 ]
 
@@ -144,15 +143,6 @@ def _give_nothing(free: set[int], rest: int, low: list[int], share: list[Fractio
         )
     for i in free:
         share[i] = Fraction(low[i])
-
-
-def equal_ecoregion(count: int, total: int, least: int = 1, capacity: ArrayLike | None = None) -> Counts:
-    """Every ecoregion the same: ``(ecoregion,)`` int64. MMEarth's ``eco_equal``.
-
-    Raises:
-        ConfigError: as :func:`largest_remainder`.
-    """
-    return largest_remainder(equal(count), total, least, capacity)
 
 
 def biome_area(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from geomeld_build.anchors.allocation import area_power, deficit, equal, largest_remainder
+from geomeld_build.anchors.allocation import area_power, biome_area, biome_equal_eco, deficit, equal, largest_remainder
 from geomeld_build.anchors.candidates import Candidates, candidates_of, flags_of
 from geomeld_build.anchors.columns import Selected
 from geomeld_build.anchors.dating import finish
@@ -195,12 +195,18 @@ class _Run:
     def own_counts(self, own: OwnConfig, strata: Sequence[Stratum], parts: Sequence[Selected]) -> dict[str, int]:
         """Cells to draw in each stratum, besides those of the frame that is grown."""
         areas = np.array([stratum.area_m2 for stratum in strata])
+        biomes = np.array([stratum.biome for stratum in strata])
+        # One for every stratum, where there are enough to go round.
+        least = int(own.count >= len(strata))
         if own.allocation == "deficit":
             counts = self._deficit(own, area_power(areas, own.alpha), strata, parts)
+        elif own.allocation == "biome_area":
+            counts = biome_area(biomes, areas, own.count, least)
+        elif own.allocation == "biome_equal_eco":
+            counts = biome_equal_eco(biomes, own.count, least)
         else:
             weights = equal(len(strata)) if own.allocation == "equal" else area_power(areas, own.alpha)
-            # One for every stratum, where there are enough to go round.
-            counts = largest_remainder(weights, own.count, least=int(own.count >= len(strata)))
+            counts = largest_remainder(weights, own.count, least=least)
         have = self._there(own.name, strata)
         return _by_name(strata, grown(counts, have) - have)
 

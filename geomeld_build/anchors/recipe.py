@@ -60,10 +60,19 @@ class OwnConfig(_Model):
     count: int = Field(ge=1, description="Anchors to draw.")
     by: Literal["biome", "ecoregion", "continent-biome"] = Field("biome", description="What the strata are.")
     continents: tuple[str, ...] | None = Field(None, description="Only on these continents. Default: all.")
-    allocation: Literal["equal", "area", "deficit"] = Field(
-        "equal", description="Shares of strata: equal; by area^alpha; or area^alpha less what the pools have there."
+    allocation: Literal["equal", "area", "deficit", "biome_area", "biome_equal_eco"] = Field(
+        "equal",
+        description="Shares of strata: equal; by area^alpha; area^alpha less what the pools have there (deficit). By "
+        "ecoregion also: equal biomes, in each by area (biome_area), or the same for each of its ecoregions "
+        "(biome_equal_eco).",
     )
     alpha: float = Field(0.5, ge=0, le=1, description="Exponent of the area.")
+
+    @model_validator(mode="after")
+    def _biomes_of_ecoregions(self) -> OwnConfig:
+        if self.allocation.startswith("biome_") and self.by != "ecoregion":
+            raise ValueError(f"allocation {self.allocation} shares a biome among its ecoregions: by must be ecoregion")
+        return self
 
 
 class ExclusionConfig(_Model):

@@ -8,11 +8,16 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from geomeld_build.anchors.frame_folder import ANCHORS, RESERVES, read_frame
+from geomeld_build.anchors.recipe import FrameConfig, OwnConfig
+from geomeld_build.build.config import SourceConfig
+from geomeld_build.build.frames import sample_frame
 from geomeld_build.store import open_store
 from tests.pipeline.prefect_stack import COMPOSE, Stack, answers, free_port, listens, wait_until
 
@@ -68,10 +73,12 @@ def test_deploying_again_changes_nothing_but_what_is_set(stack: Stack) -> None:
     )
     assert code == 0, said
     assert stack.api in said
-    assert [entry["name"] for entry in changed["deployments"]] == ["build-tiles/build-tiles", "build-tiles/incremental"]
-    assert changed["deployments"][0]["parameters"] == before["build-tiles"]["parameters"]
-    assert changed["deployments"][1]["schedule"] == "0 3 * * * UTC"
-    assert changed["deployments"][1]["parameters"]["limit"] == 2
+    now = {entry["name"]: entry for entry in changed["deployments"]}
+    assert list(now) == ["sample-anchors/sample-anchors", "build-tiles/build-tiles", "build-tiles/incremental"]
+    assert now["sample-anchors/sample-anchors"]["parameters"] == {"project": None}, "of compose's settings all it takes"
+    assert now["build-tiles/build-tiles"]["parameters"] == before["build-tiles"]["parameters"]
+    assert now["build-tiles/incremental"]["schedule"] == "0 3 * * * UTC"
+    assert now["build-tiles/incremental"]["parameters"]["limit"] == 2
     after = {each["name"]: each for each in post(stack, "deployments/filter", {})}
     assert {name: each["id"] for name, each in after.items()} == {name: each["id"] for name, each in before.items()}
     assert after["incremental"]["schedules"][0]["active"]
@@ -81,8 +88,8 @@ def test_deploying_again_changes_nothing_but_what_is_set(stack: Stack) -> None:
 def test_a_wrong_name_lists_the_deployments(stack: Stack) -> None:
     code, _, said = control(stack, "run", "build")
     assert code == 2
-    assert "build-tiles/build-tiles" in said
-    assert "build-tiles/incremental" in said
+    for name in ("sample-anchors/sample-anchors", "build-tiles/build-tiles", "build-tiles/incremental"):
+        assert name in said
 
 
 def test_watching_needs_a_worker(stack: Stack) -> None:
@@ -95,6 +102,12 @@ def test_the_server_checks_parameters_when_a_run_is_submitted(stack: Stack) -> N
     code, _, said = control(stack, "run", "build-tiles", "--set", "limit=0")
     assert code == 2
     assert "'limit'" in said
+
+
+def test_a_frame_needs_a_folder(stack: Stack) -> None:
+    code, _, said = control(stack, "run", "sample-anchors", "--set", "n=60", "--set", "by=biome")
+    assert code == 2
+    assert "--set out=..." in said
 
 
 def test_a_service_that_is_away_ends_as_service_unavailable(worker: Stack) -> None:
@@ -136,6 +149,32 @@ def test_a_build_by_prefects_own_command_builds_the_rest(worker: Stack, planet: 
     assert_holds(worker, 3)
 
 
+def test_a_sampled_frame_is_built(worker: Stack, planet: str, tmp_path: Path) -> None:
+    source = ("--set", f"url={planet}", "--set", "project=any")
+    given = ("--set", "out=frame", "--set", "n=60", "--set", "by=biome", *source)
+    code, answer, said = control(worker, "run", "sample-anchors", "--watch", "--timeout", "100", *given)
+    assert (code, answer["state"]) == (0, "Completed"), said + worker.log("worker")()
+    assert answer["message"].startswith("60 anchors, ")
+    assert answer["outcomes"] == [{"pool": "own", "offered": 0, "anchors": 60}]
+    run = {"id": {"any_": [answer["flow_run_id"]]}}
+    keys = {artifact["key"] for artifact in post(worker, "artifacts/filter", {"flow_runs": run})}
+    assert keys >= {"sample-anchors-summary", "sample-anchors-outcomes", "sample-anchors-progress-drawing-own"}
+    wait_until(lambda: finished_events(worker, "sample-anchors") == 1, 20, "the event of the frame has arrived")
+
+    frame, here = worker.folder / "work" / "frame", tmp_path / "frame"
+    config = FrameConfig(own=OwnConfig(count=60, by="biome"))
+    sample_frame(config, here, SourceConfig(url=planet, project="any"))
+    for name in (ANCHORS, RESERVES):
+        assert (frame / name).read_bytes() == (here / name).read_bytes(), "the flow adds nothing to the sampling"
+
+    built = ("--set", "anchors=frame", "--set", "limit=2", "--set", "store=framed", "--set", "modalities=sentinel2,scl")
+    code, answer, said = control(worker, "run", "build-tiles", "--watch", "--timeout", "100", *built, *source)
+    assert code == 0, said + worker.log("worker")()
+    anchors = set(read_frame(frame).anchors.column("tile_id").to_pylist())
+    rows = open_store(str(worker.folder / "work" / "framed")).existing("ok", "skipped")
+    assert len(anchors & set(rows)) == 2, "the first two anchors of the frame have their outcome"
+
+
 ENDINGS = """
 import geomeld_build.build as build, geomeld_build.errors as errors, json, sys
 from flows.build_tiles import build_tiles
@@ -175,6 +214,46 @@ def test_the_final_state_tells_how_a_build_ended(stack: Stack) -> None:
     assert "exactly one of anchors, region and plan" in states[-1][2]
 
 
+FRAME_ENDINGS = """
+import geomeld_build.build.frames as frames, geomeld_build.errors as errors, json, sys
+from pathlib import Path
+from flows.sample_anchors import sample_anchors
+frame = frames.FrameSummary(Path("f"), 9, 2, 5, {"own": 9}, {}, {}, {"tundra": 3}, 0, {"train": 9}, 1)
+endings = [frame, errors.ConfigError("lon 181"), errors.SourceError("away"), PermissionError("no"), KeyError("a bug")]
+for ending in endings:
+    def double(config, folder, source, *, grow, progress):
+        progress("writing", 0, 1)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+    frames.sample_frame = double
+    state = sample_anchors(out="f", n=9, by="biome", return_state=True)
+    print(json.dumps([str(state.type.value), state.name, state.message]))
+state = sample_anchors(out="f", n=9, return_state=True)
+print(json.dumps([str(state.type.value), state.name, state.message]))
+"""
+
+
+def test_the_final_state_tells_how_a_frame_ended(stack: Stack) -> None:
+    """A recorded double in the place of the sampling, as above."""
+    done = stack.run(["python", "-c", FRAME_ENDINGS])
+    assert done.returncode == 0, done.stderr
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [state[:2] for state in states] == [
+        ["COMPLETED", "Completed"],
+        ["FAILED", "Misconfigured"],
+        ["FAILED", "ServiceUnavailable"],
+        ["FAILED", "Misconfigured"],
+        ["FAILED", "Failed"],
+        ["FAILED", "Misconfigured"],
+    ]
+    counts = "9 anchors, 2 reserves, 5 points dropped, 3 lacking in the quotas, pairs leaking between splits: 1"
+    assert states[0][2] == counts
+    assert states[1][2] == "ConfigError: lon 181"
+    assert states[3][2] == "ConfigError: cannot write the frame f: no"
+    assert "n, how many anchors to draw, and by" in states[-1][2]
+
+
 def post(stack: Stack, path: str, body: dict[str, Any]) -> Any:
     """Ask the server's REST API, with nothing of Prefect's client."""
     request = urllib.request.Request(
@@ -184,8 +263,8 @@ def post(stack: Stack, path: str, body: dict[str, Any]) -> Any:
         return json.load(response)
 
 
-def finished_events(stack: Stack) -> int:
-    wanted = {"filter": {"event": {"name": ["geomeld.build-tiles.finished"]}}}
+def finished_events(stack: Stack, flow: str = "build-tiles") -> int:
+    wanted = {"filter": {"event": {"name": [f"geomeld.{flow}.finished"]}}}
     return int(post(stack, "events/filter", wanted)["total"])
 
 

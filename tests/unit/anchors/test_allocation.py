@@ -13,7 +13,6 @@ from geomeld_build.anchors.allocation import (
     biome_equal_eco,
     deficit,
     equal,
-    equal_ecoregion,
     largest_remainder,
 )
 from geomeld_build.errors import ConfigError
@@ -103,7 +102,7 @@ def test_biomes_are_equal(strata: list[tuple[int, float]], extra: int) -> None:
         assert np.ptp(per_biome) <= 1
     for number in numbers.tolist():
         assert np.ptp(biome_equal_eco(biomes, total)[biomes == number]) <= 1
-    assert np.ptp(equal_ecoregion(len(biomes), total)) <= 1
+    assert np.ptp(largest_remainder(equal(len(biomes)), total, least=1)) <= 1
 
 
 def test_ecoregions_of_a_biome_share_by_area() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,10 @@ from geomeld_build.anchors.exclusions import ExclusionRule, read_exclusions
 from geomeld_build.anchors.files import read_anchors
 from geomeld_build.anchors.frame_folder import is_frame, read_frame, write_frame
 from geomeld_build.anchors.imports import Pool
+from geomeld_build.anchors.naip_dates import VintageQuery
 from geomeld_build.anchors.recipe import FrameConfig
+from geomeld_build.anchors.world import BiomeLayer, World
+from geomeld_build.anchors.world.polygons import locate_in_polygons
 from geomeld_build.errors import ConfigError
 from tests.support.made_world import NAMES, made_pool, made_world, shuffled
 
@@ -210,6 +215,47 @@ def test_the_files_own_dates(tmp_path: Path) -> None:
     assert {when.date().isoformat() for when in mine["datetime"].to_pylist()} == {"2019-05-06"}
     with pytest.raises(ConfigError, match="pool first: row 1: date rule 'given'"):
         made(config, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "wanted"),
+    [
+        ("equal", [100, 100, 100, 100]),
+        ("biome_equal_eco", [67, 67, 133, 133]),
+        ("biome_area", [89, 45, 133, 133]),
+    ],
+)
+def test_strata_by_ecoregion(allocation: str, wanted: list[int]) -> None:
+    # Two ecoregions of one biome, the first twice as large, and two biomes of one ecoregion each.
+    boxes = [(20, -4, 20.8, -3), (20.8, -4, 21.2, -3), (20, -2, 21, -1), (22, -2, 23, -1)]
+    shapes = np.array([shapely.box(*box) for box in boxes], dtype=object)
+    biomes = np.array([1, 1, 2, 7], np.int8)
+    world = World(BiomeLayer(biomes, ("a", "b", "c", "d"), locate_in_polygons(shapes), "made-up"))
+    config = recipe(pools=[], own={"count": 400, "by": "ecoregion", "allocation": allocation})
+    found = counts(compose(config, world, []).anchors, "stratum")
+    assert [found[(name,)] for name in "abcd"] == pytest.approx(wanted, abs=1)
+    assert sum(found.values()) == 400
+
+
+def test_dates_of_aerial_images_in_the_us() -> None:
+    shapes = np.array([shapely.box(-93.5, 41.5, -93.0, 42.0), shapely.box(20, -4, 20.5, -3)], dtype=object)
+    world = World(BiomeLayer(np.array([8, 7], np.int8), ("a", "b"), locate_in_polygons(shapes), "made-up"))
+    config = recipe(pools=[], own={"count": 60, "by": "biome"}, naip=True)
+    asked: list[VintageQuery] = []
+
+    def look_up(queries: Sequence[VintageQuery]) -> list[list[datetime]]:
+        asked.extend(queries)
+        # No image of every third place.
+        return [[datetime(2019, 7, 4, tzinfo=UTC)] if number % 3 else [] for number, _ in enumerate(queries)]
+
+    frame = compose(config, world, [], look_up=look_up)
+    rules = counts(frame.anchors, "country", "date_rule")
+    assert rules == {("USA", "naip"): 20, ("USA", "external"): 10, ("COD", "own"): 30}
+    dated = frame.anchors.filter(pa.compute.equal(frame.anchors["date_rule"], "naip"))
+    assert {when.date().isoformat() for when in dated["datetime"].to_pylist()} == {"2019-07-04"}
+    assert asked[0].since.year == 2018
+    with pytest.raises(ConfigError, match="aerial images"):
+        compose(config, world, [])
 
 
 def test_a_frame_is_an_anchors_file_and_comes_back(frame: Frame, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_file_with_paths_of_its_own_folder(tmp_path: Path) -> None:
         ("recipe: x", "a frame needs pools or own"),
         ("own: {count: 0}", r"own\.count: Input should be greater than or equal to 1"),
         ("own: {count: 3, by: country}", r"own\.by: Input should be 'biome'"),
+        ("own: {count: 3, allocation: biome_area}", "by must be ecoregion"),
         ("own: {count: 3, name: topup}", "names of their own"),
         ("own: {count: 3}\npools: [{name: own, path: a}]", "names of their own"),
         ("own: {count: 3}\nyears: [2021, 2018]", "expected first <= last"),
