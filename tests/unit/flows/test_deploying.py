@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.build_tiles import build_tiles
@@ -14,7 +15,11 @@ from flows.sample_anchors import sample_anchors
 from flows.settings import USAGE, ControlError
 
 COMPLETE = {"store": "s", "region": "1,2,3,4", "limit": 5}
-FLOWS = {"sample-anchors": sample_anchors, "build-tiles": build_tiles, "incremental": build_tiles}
+FLOWS: dict[str, Flow[..., Any]] = {
+    "sample-anchors": sample_anchors,
+    "build-tiles": build_tiles,
+    "incremental": build_tiles,
+}
 
 
 def entry(parameters: dict[str, Any]) -> dict[str, Any]:

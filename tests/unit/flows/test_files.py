@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
@@ -18,7 +19,11 @@ from flows.sample_anchors import sample_anchors
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAN: dict[str, Any] = yaml.safe_load(DEPLOYMENTS_FILE.read_text(encoding="utf-8"))
-FLOWS = {"sample-anchors": sample_anchors, "build-tiles": build_tiles, "incremental": build_tiles}
+FLOWS: dict[str, Flow[..., Any]] = {
+    "sample-anchors": sample_anchors,
+    "build-tiles": build_tiles,
+    "incremental": build_tiles,
+}
 DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in PLAN["deployments"]}
 
 
