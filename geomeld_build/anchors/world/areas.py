@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -10,12 +11,12 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geomeld_build.anchors.world.coarse import CoarseCells, boxes_around
+from geomeld_build.anchors.world.coarse import COLUMNS, ROWS, CoarseCells, boxes_around
 from geomeld_build.anchors.world.polygons import locate_in_polygons
 from geomeld_build.anchors.world.raster import RasterLocator
 from geomeld_build.errors import ConfigError
 
-__all__ = ["CoarseCells", "LayerArea", "Locator", "SampleArea", "polygon_area", "raster_area"]
+__all__ = ["CoarseCells", "LayerArea", "Locator", "SampleArea", "boxes_of_rows", "polygon_area", "raster_area"]
 
 
 class SampleArea(Protocol):
@@ -72,17 +73,35 @@ class LayerArea:
     @property
     def area_m2(self) -> float:
         """The sum over the rows, on the sphere."""
-        return float(self.locator.areas_m2[self.member].sum())
+        return float(_areas_m2(self.locator)[self.member].sum())
 
     def coarse_cells(self) -> CoarseCells:
         """See :class:`SampleArea`."""
-        return boxes_around(*self.locator.boxes(self.member))
+        return boxes_around(*boxes_of_rows(self.locator, self.member))
 
     def contains(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
         """See :class:`SampleArea`. A point on the edge is inside."""
         # Row -1, no row at all, takes the last entry.
         of_row = np.append(self.member, False)
         return of_row[self.locator.locate(lon, lat)]
+
+
+def boxes_of_rows(locator: Locator, member: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """``locator.boxes(member)``, remembered: a biome is looked for again on every continent."""
+    touched, filled = _packed_boxes(locator, member.tobytes())
+    count = ROWS * COLUMNS
+    return np.unpackbits(touched, count=count).astype(np.bool_), np.unpackbits(filled, count=count).astype(np.bool_)
+
+
+@lru_cache(maxsize=32)
+def _packed_boxes(locator: Locator, member: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    touched, filled = locator.boxes(np.frombuffer(member, np.bool_))
+    return np.packbits(touched), np.packbits(filled)
+
+
+@lru_cache(maxsize=4)
+def _areas_m2(locator: Locator) -> NDArray[np.float64]:
+    return locator.areas_m2
 
 
 def polygon_area(name: str, geometry: BaseGeometry) -> LayerArea:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.anchors.world.areas import LayerArea, SampleArea
+from geomeld_build.anchors.world.areas import LayerArea, SampleArea, boxes_of_rows
 from geomeld_build.anchors.world.biomes import BIOMES, BiomeLayer
 from geomeld_build.anchors.world.classes import locate_both
 from geomeld_build.anchors.world.coarse import CoarseCells, boxes_around
@@ -60,7 +60,7 @@ class ContinentArea:
 
     def coarse_cells(self) -> CoarseCells:
         """See :class:`SampleArea`."""
-        touched, inside = self.biomes.locator.boxes(self.member)
+        touched, inside = boxes_of_rows(self.biomes.locator, self.member)
         return boxes_around(touched & self.boxes.touched[self.continent], inside & self.boxes.inside[self.continent])
 
     def contains(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
