@@ -20,8 +20,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 def test_the_commands_of_this_release() -> None:
     assert set(COMMANDS) == {
         "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "anchors merge",
-        "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair", "gc",
-        "deploy", "run",
+        "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair",
+        "gc", "deploy", "run",
     }  # fmt: skip
 
 
