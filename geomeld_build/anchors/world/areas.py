@@ -47,6 +47,10 @@ class SampleArea(Protocol):
 class Locator(Protocol):
     """A layer that says which of its rows each point belongs to. Polygons and rasters answer alike."""
 
+    def __hash__(self) -> int:
+        """Of this very layer: what was worked out for it is remembered."""
+        ...
+
     @property
     def areas_m2(self) -> NDArray[np.float64]:
         """On the sphere, of each row."""
