@@ -34,6 +34,9 @@ def emulator(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated planet.")] = 0,
+    map_error: Annotated[
+        float, typer.Option(min=0, help="Factor on the errors of the planet's maps; 0 turns them off.")
+    ] = 1.0,
     latency: Annotated[float, typer.Option(min=0, help="Seconds that every request takes longer.")] = 0.0,
     jitter: Annotated[float, typer.Option(min=0, help="Up to so many seconds more, by the request's number.")] = 0.0,
     quota: Annotated[bool, typer.Option("--quota/--no-quota", help="Refuse as the real service does.")] = True,
@@ -52,14 +55,14 @@ def emulator(
         latency=LatencySettings(latency, jitter, seed),
         threads=threads,
     )
-    _serve(_open_world(world, seed), settings, host, port)
+    _serve(_open_world(world, seed, map_error), settings, host, port)
 
 
-def _open_world(name: str, seed: int) -> World:
+def _open_world(name: str, seed: int, map_error: float) -> World:
     if name == _PLANET:
         from geomeld_build.emulator.worlds.planet import PlanetWorld
 
-        return PlanetWorld(seed=seed)
+        return PlanetWorld(seed=seed, map_error=map_error)
     from geomeld_build.emulator.worlds.folder import FolderWorld, WorldError
 
     if not Path(name).is_dir():

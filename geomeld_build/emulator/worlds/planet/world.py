@@ -57,10 +57,17 @@ class PlanetWorld:
 
     name = "planet"
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, map_error: float = 1.0) -> None:
         """Args:
         seed: another seed, another planet (the outlines of its continents stay).
+        map_error: factor on the errors of the maps made from images (WorldCover, Dynamic World, canopy height,
+            surface water, elevation); 0 turns them off.
+
+        Raises:
+            ValueError: ``map_error`` is negative or no number.
         """
+        if not 0.0 <= map_error < float("inf"):
+            raise ValueError(f"map_error {map_error}: expected 0 (no errors) or more, 1 is usual")
         self.seed = seed
         self._ground = GroundModel(seed)
         archive2, optical = Sentinel2Archive(self._ground), Sentinel2(self._ground)
@@ -70,19 +77,19 @@ class PlanetWorld:
             for one in (
                 Sentinel2Collection(archive2, optical),
                 CloudScore(archive2, optical),
-                DynamicWorld(archive2, optical),
+                DynamicWorld(archive2, optical, map_error),
                 Sentinel1Collection(archive1, radar, decibel=True),
                 Sentinel1Collection(archive1, radar, decibel=False),
-                SingleImageCollection("ESA/WorldCover/v100", WorldCover(self._ground, 2020)),
-                SingleImageCollection("ESA/WorldCover/v200", WorldCover(self._ground, 2021)),
+                SingleImageCollection("ESA/WorldCover/v100", WorldCover(self._ground, 2020, map_error)),
+                SingleImageCollection("ESA/WorldCover/v200", WorldCover(self._ground, 2021, map_error)),
                 NaipCollection(self._ground),
             )
         }
         maps = (
-            Elevation(self._ground),
-            CanopyHeight(self._ground, deviation=False),
-            CanopyHeight(self._ground, deviation=True),
-            SurfaceWater(self._ground),
+            Elevation(self._ground, map_error),
+            CanopyHeight(self._ground, deviation=False, map_error=map_error),
+            CanopyHeight(self._ground, deviation=True, map_error=map_error),
+            SurfaceWater(self._ground, map_error),
         )
         self._images: dict[str, ImageRecord] = {one.id: one.record() for one in maps}
         table = Ecoregions(seed, self._ground.terrain.macro)

@@ -24,7 +24,8 @@ from geomeld_build.emulator.worlds.planet.ground.cover import (
     WETLAND,
 )
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, cell_normal, key_of, unit_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground
+from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, farmable
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import GRANULE_PIXELS, Granule
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2 import Sentinel2, granule_window, swath_mask
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2_archive import Scene, Sentinel2Archive
@@ -156,6 +157,15 @@ class DynamicWorld(_FromScenes):
     title = "Dynamic World V1, simulated"
     bands = (*((name, "float32") for name in PROBABILITIES), ("label", "uint8"))
 
+    def __init__(self, archive: Sentinel2Archive, instrument: Sentinel2, map_error: float = 1.0) -> None:
+        """Args:
+        archive: of the scenes.
+        instrument: what they look like.
+        map_error: factor on the classifier's own errors.
+        """
+        super().__init__(archive, instrument)
+        self._error = map_error
+
     def exists(self, scene: Scene) -> bool:
         """Scenes with few clouds."""
         return scene.cloud <= _MAX_CLOUD and scene.copy == 0
@@ -182,7 +192,7 @@ class DynamicWorld(_FromScenes):
         def make() -> _Small:
             look = self._instrument.look(scene, row, column)
             ground = self._instrument.ground.block(epsg, row, column)
-            shares = _shares(ground.cover, look.season.water, look.season.snow, look.season.green)
+            shares = _shares(ground.cover, look.season.water, look.season.snow, look.season.green, self._error)
             steps = np.arange(BLOCK)
             rows, columns = (row * BLOCK + steps)[:, None], (column * BLOCK + steps)[None, :]
             # Errors come in patches of a few pixels, and differ from scene to scene.
@@ -190,7 +200,9 @@ class DynamicWorld(_FromScenes):
             kinds = np.arange(len(PROBABILITIES))[:, None, None]
             coarse = cell_hash(key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
             draw = np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2) - 0.5
-            logits = 7.0 * shares + 0.9 * np.float32(1) * draw
+            logits = 7.0 * shares + 0.9 * self._error * np.float32(1) * draw
+            if self._error:
+                self._mistake(logits, scene, ground, rows, columns)
             soft = np.exp(logits - logits.max(axis=0))
             soft /= soft.sum(axis=0)
             label = soft.argmax(axis=0).astype(np.float64)
@@ -199,19 +211,47 @@ class DynamicWorld(_FromScenes):
 
         return make
 
+    def _mistake(
+        self, logits: NDArray[Any], scene: Scene, ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]
+    ) -> None:
+        """Swap the likeliest class with the one it is taken for, so that probabilities and label agree."""
+        seed = self._instrument.ground.seed
+        hard = Hardness(
+            (
+                (key_of(seed, "hard to classify"), 0.8),
+                (key_of(seed, "dynamic world"), 0.35),
+                (key_of(seed, "dynamic world", scene.datatake), 0.5),
+            )
+        )
+        label = logits.argmax(axis=0)
+        hardness = np.float32(self._error) * hard.at(rows, columns)
+        places = (key_of("dynamic world instead", scene.datatake), rows, columns)
+        wrong, other = _CONFUSION.of(label, hardness, farmable(ground), places)
+        y, x = np.nonzero(wrong)
+        first, second = label[y, x], other[y, x]
+        logits[first, y, x], logits[second, y, x] = logits[second, y, x], logits[first, y, x]
 
-def _shares(cover: _Small, water: _Small, snow: _Small, green: _Small) -> _Small:
-    """Shares ``(class, y, x)`` in the classes of Dynamic World."""
+
+_CONFUSION = Confusion(
+    # water, trees, grass, flooded vegetation, crops, shrub and scrub, built, bare, snow and ice
+    limits=(float("inf"), 0.75, 0.4, 0.3, 0.6, 0.35, 0.6, 0.7, 1.1),
+    instead=((0, 0), (5, 2), (5, 4), (2, 1), (2, 5), (2, 7), (7, 4), (5, 2), (7, 7)),
+    crops=4,
+)
+
+
+def _shares(cover: _Small, water: _Small, snow: _Small, green: _Small, error: float) -> _Small:
+    """Shares ``(class, y, x)`` in the classes of Dynamic World; dry grass is taken for shrub or bare ground."""
     dry = 1 - water
     parts = (
         water,
         (cover[TREE] + cover[MANGROVE] * 0.6) * dry,
-        (cover[GRASS] * (0.45 + 0.55 * green) + cover[MOSS] * 0.5) * dry,
+        (cover[GRASS] * ((1 - 0.55 * error) + 0.55 * error * green) + cover[MOSS] * 0.5) * dry,
         (cover[WETLAND] + cover[MANGROVE] * 0.4) * dry,
         cover[CROP] * dry,
-        (cover[SHRUB] + cover[GRASS] * 0.35 * (1 - green) + cover[MOSS] * 0.5) * dry,
-        cover[BUILT] * dry * 1.15,
-        (cover[BARE] + cover[GRASS] * 0.2 * (1 - green)) * dry,
+        (cover[SHRUB] + cover[GRASS] * (0.35 * error) * (1 - green) + cover[MOSS] * 0.5) * dry,
+        cover[BUILT] * dry * (1 + 0.15 * error),
+        (cover[BARE] + cover[GRASS] * (0.2 * error) * (1 - green)) * dry,
         cover[SNOW] * dry,
     )
     shares: _Small = np.stack(parts)

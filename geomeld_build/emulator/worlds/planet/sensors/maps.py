@@ -14,11 +14,24 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.cover import BUILT, CLASSES, SHRUB, SNOW
+from geomeld_build.emulator.worlds.planet.ground.cover import (
+    BARE,
+    BUILT,
+    CLASSES,
+    CROP,
+    GRASS,
+    MOSS,
+    SHRUB,
+    SNOW,
+    TREE,
+    WATER,
+    WETLAND,
+)
 from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, Block, LatticeSpec, refine
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_draws, cell_hash, cell_normal, key_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.truth import ASTER_ORIGIN, BLOCK, PIXEL_M, Ground, GroundModel
+from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, farmable
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
 
 __all__ = ["CanopyHeight", "Elevation", "MapGrid", "SingleImageCollection", "SurfaceWater", "WorldCover"]
@@ -74,8 +87,13 @@ class _Map(ABC):
     version: int
     properties: Mapping[str, Any]
 
-    def __init__(self, ground: GroundModel) -> None:
+    def __init__(self, ground: GroundModel, map_error: float = 1.0) -> None:
+        """Args:
+        ground: the truth.
+        map_error: factor on the map's own errors; 0 = the truth as far as pixels and codes can say it.
+        """
         self.ground = ground
+        self._error = map_error
 
     @abstractmethod
     def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
@@ -105,8 +123,8 @@ class _Map(ABC):
 class _GroundMap(_Map):
     """A map drawn from the 10 m ground."""
 
-    def __init__(self, ground: GroundModel) -> None:
-        super().__init__(ground)
+    def __init__(self, ground: GroundModel, map_error: float = 1.0) -> None:
+        super().__init__(ground, map_error)
         self._pictures: BlockCache[NDArray[Any]] = BlockCache(128)
 
     @abstractmethod
@@ -150,18 +168,39 @@ def _with_mask(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
     return np.stack((values.astype(np.int16), mask.astype(np.int16)))
 
 
+_WORLDCOVER_CONFUSION = Confusion(
+    # tree, shrub, grass, crop, built, bare, snow, water, wetland, mangrove, moss
+    limits=(0.75, 0.3, 0.4, 0.6, 0.6, 0.7, 1.1, float("inf"), 0.2, 0.7, 0.5),
+    instead=(
+        (SHRUB, GRASS),
+        (GRASS, TREE),
+        (SHRUB, CROP),
+        (GRASS, SHRUB),
+        (BARE, GRASS),
+        (GRASS, SHRUB),
+        (BARE, MOSS),
+        (WATER, WATER),
+        (GRASS, TREE),
+        (TREE, WETLAND),
+        (GRASS, BARE),
+    ),
+    crops=CROP,
+)
+
+
 class WorldCover(_GroundMap):
     """ESA WorldCover: two versions by different algorithms, so that they differ where nothing changed."""
 
     grid = MapGrid(12_000, 83, -60, side=60)
     bands = (("Map", "uint8"),)
 
-    def __init__(self, ground: GroundModel, year: int) -> None:
+    def __init__(self, ground: GroundModel, year: int, map_error: float = 1.0) -> None:
         """Args:
         ground: the truth.
         year: 2020 for v100, 2021 for v200.
+        map_error: factor on the map's own errors.
         """
-        super().__init__(ground)
+        super().__init__(ground, map_error)
         release = {2020: "v100", 2021: "v200"}[year]
         self.id = f"ESA/WorldCover/{release}/{year}"
         self.version = 1_634_000_000_000_000 + (year - 2020) * 31_000_000_000_000
@@ -169,26 +208,45 @@ class WorldCover(_GroundMap):
         end = 1_609_459_200_000 if year == 2020 else 1_640_995_200_000
         self.properties = {"system:time_start": start, "system:time_end": end, "map_version": release}
         self._key = key_of(ground.seed, "worldcover", year)
-        self._rough = 0.26 if year == 2020 else 0.20
+        self._rough = map_error * (0.26 if year == 2020 else 0.20)
+        self._missed_shrub = map_error * (0.15 if year == 2020 else 0.05)
+        # The two versions share most of their mistakes, and some with every other map.
+        self._hard = Hardness(
+            (
+                (key_of(ground.seed, "hard to classify"), 0.8),
+                (key_of(ground.seed, "worldcover"), 0.5),
+                (self._key + 3, 0.35),
+            )
+        )
 
     def picture(self, band: str) -> Picture:  # noqa: ARG002 - one band only
         """The largest class, with errors in patches of about 30 m where classes mix."""
 
         def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
             shares = ground.cover.astype(np.float64)
-            shares[SHRUB] *= 0.85 if self._rough > 0.25 else 0.95
-            shares[BUILT] *= 1.15
+            shares[SHRUB] *= 1.0 - self._missed_shrub
+            shares[BUILT] *= 1.0 + 0.15 * self._error
             kinds = np.arange(len(CLASSES))[:, None, None]
             coarse = cell_hash(self._key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
             shares += self._rough * np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2)
-            shares[:4] += 0.08 * cell_draws(self._key + 1, rows, columns)
-            label = np.array(CLASSES)[shares.argmax(axis=0)]
-            shore = ground.wet + 7.0 * cell_normal(self._key + 2, rows // 2, columns // 2)
+            shares[:4] += 0.08 * self._error * cell_draws(self._key + 1, rows, columns)
+            label = np.array(CLASSES)[self._mistaken(shares.argmax(axis=0), ground, rows, columns)]
+            shore = ground.wet + 7.0 * self._error * cell_normal(self._key + 2, rows // 2, columns // 2)
             label = np.where(shore > 0.0, 80, label)
             # Tiles of the open sea do not exist.
             return _with_mask(label, (ground.sea < 0.5) | (ground.wet < 12_000.0))
 
         return make
+
+    def _mistaken(
+        self, label: NDArray[np.int64], ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        if self._error == 0.0:
+            return label
+        hardness = np.float32(self._error) * self._hard.at(rows, columns)
+        places = (self._key + 4, rows, columns)
+        wrong, other = _WORLDCOVER_CONFUSION.of(label, hardness, farmable(ground), places)
+        return np.where(wrong, other, label)
 
 
 class CanopyHeight(_GroundMap):
@@ -198,12 +256,13 @@ class CanopyHeight(_GroundMap):
     bands = (("b1", "uint8"),)
     version = 1_650_000_000_000_000
 
-    def __init__(self, ground: GroundModel, deviation: bool) -> None:
+    def __init__(self, ground: GroundModel, deviation: bool, map_error: float = 1.0) -> None:
         """Args:
         ground: the truth.
         deviation: serve the standard deviation instead of the height.
+        map_error: factor on the map's own errors.
         """
-        super().__init__(ground)
+        super().__init__(ground, map_error)
         name = "ETH_GlobalCanopyHeightSD_2020_10m_v1" if deviation else "ETH_GlobalCanopyHeight_2020_10m_v1"
         self.id = f"users/nlang/{name}"
         self.properties = {"system:time_start": 1_577_836_800_000}
@@ -216,8 +275,8 @@ class CanopyHeight(_GroundMap):
         def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
             truth = ground.height.astype(np.float64)
             deviation = np.where(truth > 0.0, 2.2 + 0.13 * truth + 0.6 * ground.texture, 0.9)
-            error = cell_normal(self._key, rows // 2, columns // 2) * 0.5 * deviation
-            height = np.where(truth > 0.0, np.clip(truth - 0.006 * truth**2 + error, 1.0, 60.0), 0.0)
+            error = cell_normal(self._key, rows // 2, columns // 2) * 0.5 * deviation * self._error
+            height = np.where(truth > 0.0, np.clip(truth - 0.006 * self._error * truth**2 + error, 1.0, 60.0), 0.0)
             value = deviation if self._deviation else height
             nothing = (ground.wet > 5.0) | (ground.cover[BUILT] > 0.6) | (ground.cover[SNOW] > 0.6)
             return _with_mask(np.where(nothing, 255, np.rint(np.clip(value, 0, 60))), np.ones_like(nothing))
@@ -246,7 +305,7 @@ class SurfaceWater(_GroundMap):
         def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
             often = np.clip(0.5 + ground.wet / (2.0 * ground.margin), 0.0, 1.0)
             often = np.where(ground.sea > 0.5, 1.0, often)
-            noise = 0.04 * (cell_hash(key_of(self.ground.seed, "jrc"), rows // 2, columns // 2) - 0.5)
+            noise = 0.04 * self._error * (cell_hash(key_of(self.ground.seed, "jrc"), rows // 2, columns // 2) - 0.5)
             often = np.clip(often + noise * (often > 0.01) * (often < 0.99), 0.0, 1.0)
             ever = often >= 0.01
             values = {
@@ -281,7 +340,7 @@ class Elevation(_Map):
         steps = np.arange(self.grid.side)
         rows, columns = (row * self.grid.side + steps)[:, None], (column * self.grid.side + steps)[None, :]
         error = 1.6 * cell_normal(key, rows, columns) + 1.9 * cell_normal(key + 1, rows // 4, columns // 4)
-        value = np.where(water > 0.5, truth, truth + error)
+        value = np.where(water > 0.5, truth, truth + self._error * error)
         return _with_mask(np.rint(np.clip(value, -200, 9000)), np.ones_like(truth))
 
 
