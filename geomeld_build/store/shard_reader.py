@@ -98,7 +98,7 @@ class ShardReader:
         self.uri = uri
         self.names = tuple(modality(name).name for name in modalities)
         self.threads = threads
-        self._verify = verify
+        self.verify = verify
         self.ranges: Ranges = open_ranges(uri)
         self._indexes: dict[tuple[str, int], NDArray[np.int64] | None] = {}
         self._locks: dict[int, threading.Lock] = {}
@@ -106,7 +106,7 @@ class ShardReader:
         self._arrays: dict[str, PackedArray | ZarrRows] = {name: self._open(name) for name in self.names}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.uri, self.names, self.threads, self._verify)
+        return _reopen, (self.uri, self.names, self.threads, self.verify)
 
     def close(self) -> None:
         """Let go of open files and cached indexes; the next read opens them again."""
@@ -315,7 +315,7 @@ class ShardReader:
         except UnknownChain as error:
             logger.warning("%s: %s; zarr-python reads it, several times slower", self.uri, error)
             return ZarrRows(self.uri, name)
-        return PackedArray(chain, chunk_decoder(chain, verify=self._verify))
+        return PackedArray(chain, chunk_decoder(chain, verify=self.verify))
 
     def _check(self, name: str, rows: Sequence[int], target: Mapping[str, NDArray[Any]], bands: Bands | None) -> None:
         array = self.array(name)

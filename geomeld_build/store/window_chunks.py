@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomeld_build.store.decode_many import decode_many
 from geomeld_build.store.decode_zarr import ZarrRows
 from geomeld_build.store.shard_index import ABSENT
 from geomeld_build.store.shard_reader import Bands, ShardReader, shared_pool
@@ -81,8 +82,14 @@ class CompressedWindow:
         if isinstance(array, ZarrRows):
             array.read(rows, chosen, out)
             return
-        starts, lengths = self.starts[name][positions].tolist(), self.lengths[name][positions].tolist()
-        for at, (row, start, length) in enumerate(zip(rows, starts, lengths, strict=True)):
+        places = self.starts[name][positions], self.lengths[name][positions]
+        done = 0
+        if chosen is None:
+            done = decode_many(array.chain, self.memory, places, out, verify=self.reader.verify)
+        # One by one where all at once cannot, and where a chunk is damaged: that is what names it.
+        starts, lengths = places[0].tolist(), places[1].tolist()
+        for at in range(done, len(rows)):
+            row, start, length = rows[at], starts[at], lengths[at]
             if start == ABSENT:
                 out[at] = array.chain.fill
             else:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.errors import ConfigError, StoreError
 from geomeld_build.grid import TilePlan, place_anchor
-from geomeld_build.store import append_side_table, commit, open_store, records_to_table, write_group
+from geomeld_build.store import append_side_table, commit, decode_many, open_store, records_to_table, write_group
 from geomeld_build.store.epochs import LoaderState, OrderRule
 from geomeld_build.store.ring_loader import Batch, LoaderOptions, TileLoader
 from geomeld_build.store.window_chunks import Arena
@@ -56,6 +56,16 @@ def number_of(uri: str) -> dict[str, int]:
 
 def taken(batches: Iterator[Batch]) -> list[tuple[list[str], LoaderState, dict[str, NDArray[Any]]]]:
     return [(b.tile_ids, b.state, {name: array.copy() for name, array in b.pixels.items()}) for b in batches]
+
+
+def test_one_by_one_gives_the_same(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = TileLoader(open_store(uri), SMALL, RULE)
+    together = taken(loader.epoch(0))
+    monkeypatch.setattr(decode_many, "_loop", lambda: None)
+    for (ids, state, pixels), (same_ids, same_state, same) in zip(together, taken(loader.epoch(0)), strict=True):
+        assert (ids, state) == (same_ids, same_state)
+        for name in FEW:
+            np.testing.assert_array_equal(pixels[name], same[name])
 
 
 @pytest.mark.parametrize("threads", [1, 3])
