@@ -30,6 +30,18 @@ class NoiseBank:
             self._weights.append((channel, start, np.array(list(octaves.values()))))
             start += len(octaves)
 
+    def only(self, *channels: str) -> NoiseBank:
+        """A bank of some of the channels, with the values they have here."""
+        part = object.__new__(NoiseBank)
+        part._weights = []
+        kept: list[int] = []
+        for name, start, weights in self._weights:
+            if name in channels:
+                part._weights.append((name, len(kept), weights))
+                kept.extend(range(start, start + weights.size))
+        part._octaves = self._octaves.part(kept)
+        return part
+
     def at(self, xyz: Floats) -> dict[str, Floats]:
         """Every channel at points ``(3, ...)`` in km."""
         points = xyz.reshape(3, -1)

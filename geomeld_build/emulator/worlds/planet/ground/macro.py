@@ -1,4 +1,4 @@
-"""Everything that varies over kilometres: coasts, relief, climate, rivers' courses, where people live.
+"""Everything that varies over kilometres: coasts, relief, climate, where people live.
 
 One function evaluates it at any points, be they the nodes of a block or a map of the world.
 """
@@ -13,7 +13,7 @@ from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, unit_xyz
 from geomeld_build.emulator.worlds.planet.ground.world_maps import sample_maps
 
-__all__ = ["LAPSE_K_PER_M", "Macro", "MacroModel", "smoothstep"]
+__all__ = ["LAPSE_K_PER_M", "Macro", "MacroModel", "Relief", "ground_of", "smoothstep"]
 
 LAPSE_K_PER_M = 0.006
 """Cooling of the air with height."""
@@ -31,8 +31,6 @@ _CHANNELS = {
     "people": {260.0: 0.7, 80.0: 0.6, 22.0: 0.35},
     "marsh": {180.0: 0.8, 50.0: 0.6},
     "conifer": {700.0: 0.6, 130.0: 0.6, 20.0: 0.4},
-    "river1": {62.0: 1.0, 23.0: 0.38, 9.0: 0.13},
-    "river2": {15.0: 1.0, 5.6: 0.36},
     "warp_x": {5.5: 1.0},
     "warp_y": {5.5: 1.0},
     "soil": {90.0: 0.6, 21.0: 0.5, 4.3: 0.5},
@@ -79,12 +77,6 @@ class Macro:
     marsh: Floats
     conifer: Floats
     """Noise, about standard normal."""
-    river1: Floats
-    """Signed field whose zero line is a large river."""
-    river2: Floats
-    """Signed field whose zero line is a stream."""
-    river_scale: Floats
-    """0 = no rivers, 1 = rivers of full width."""
     warp_x: Floats
     warp_y: Floats
     soil: Floats
@@ -100,33 +92,66 @@ class Macro:
         return cls(*stacked)
 
 
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """What the ground is made of above wavelengths of 3 km; fields of one shape, as in ``Macro``."""
+
+    coast: Floats
+    base: Floats
+    amplitude: Floats
+    hills: Floats
+
+    def ground(self) -> Floats:
+        """Height of the ground in m, before rivers cut into it; below 0 in the sea."""
+        return ground_of(self.coast, self.base, self.amplitude, self.hills)
+
+
+def ground_of(coast: Floats, base: Floats, amplitude: Floats, rolling: Floats) -> Floats:
+    """Height of the ground in m from its parts; ``rolling`` are hills of any wavelength, in amplitudes."""
+    raw = base + amplitude * rolling
+    # Basins inland have floors: only the sea lies at the level of the sea.
+    floor = 0.4 * base * smoothstep(0.0, 0.1, coast)
+    return floor + np.where(raw > floor, raw - floor, 0.08 * (raw - floor))
+
+
 class MacroModel:
     """The large-scale planet of one seed."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self._bank = NoiseBank(seed, "macro", _CHANNELS)
+        self._heights = self._bank.only("coast", "relief", "height", "ridge1", "ridge2", "ridge3")
+        self._weather = self._bank.only("rain", "warmth", "season")
+        self._warps = self._bank.only("warp_x", "warp_y")
+
+    def relief(self, lon: Floats, lat: Floats) -> Relief:
+        """Only what makes the height of the ground, at lon/lat degrees; a fifth of the work of ``at``."""
+        land, _, belt, _ = sample_maps(lon, lat)
+        return _relief(self._heights.at(unit_xyz(lon, lat)), land, belt)
+
+    def weather(self, lon: Floats, lat: Floats, height: Floats) -> tuple[Floats, Floats]:
+        """Annual mean temperature in degrees C and precipitation in mm at lon/lat degrees and heights in m."""
+        _, inland, _, rain_factor = sample_maps(lon, lat)
+        climate = _climate(self._weather.at(unit_xyz(lon, lat)), lat, inland, rain_factor, height)
+        return climate["here"], climate["rain"]
+
+    def warps(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        """The fields ``warp_x`` and ``warp_y`` at lon/lat degrees."""
+        found = self._warps.at(unit_xyz(lon, lat))
+        return found["warp_x"], found["warp_y"]
 
     def at(self, lon: Floats, lat: Floats) -> Macro:
         """Evaluate at lon/lat degrees (arrays of one shape)."""
         n = self._bank.at(unit_xyz(lon, lat))
         land, inland, belt, rain_factor = sample_maps(lon, lat)
-        coast = (land - 0.42) * 2.0 + 0.26 * n["coast"]
-        onshore = smoothstep(0.0, 0.22, coast)
-        relief = smoothstep(-0.2, 1.7, n["relief"])
-        mountains = belt * smoothstep(0.0, 0.35, coast) * (0.8 + 0.2 * np.clip(n["relief"], -1.5, 1.5))
-        amplitude = (5.0 + 16.0 * onshore + 130.0 * onshore * relief**2 + 0.26 * mountains).clip(2.0, None)
-        hills = n["height"] + 0.55 * _ridge(n["ridge1"]) + 0.30 * _ridge(n["ridge2"]) + 0.17 * _ridge(n["ridge3"])
-        land_base = 3.0 + 190.0 * np.clip(coast, 0.0, None) ** 1.25 * (1.0 + 0.35 * n["relief"]).clip(0.3, None)
-        base = np.where(coast > 0.0, land_base + mountains, 3.0 + 1500.0 * np.clip(coast, -2.0, 0.0))
-        climate = _climate(n, lat, inland, rain_factor, base)
-        gentle = 1.0 - smoothstep(60.0, 260.0, amplitude)
-        people = _people(n["people"], climate, amplitude, base)
-        wet = smoothstep(0.15, 0.5, climate["rain"] / (350.0 + 40.0 * np.clip(climate["here"], 0.0, None)))
+        relief = _relief(n, land, belt)
+        climate = _climate(n, lat, inland, rain_factor, relief.base)
+        people = _people(n["people"], climate, relief.amplitude, relief.base)
         return Macro(
-            coast=coast,
-            base=base,
-            amplitude=amplitude,
-            hills=hills,
+            coast=relief.coast,
+            base=relief.base,
+            amplitude=relief.amplitude,
+            hills=relief.hills,
             sea_warmth=climate["sea_warmth"],
             swing=climate["swing"],
             rain=climate["rain"],
@@ -135,14 +160,24 @@ class MacroModel:
             people=people,
             marsh=n["marsh"],
             conifer=n["conifer"],
-            river1=n["river1"],
-            river2=n["river2"],
-            river_scale=gentle * (0.25 + 0.75 * wet) * smoothstep(0.0, 0.02, coast) * (climate["here"] > -14.0),
             warp_x=n["warp_x"],
             warp_y=n["warp_y"],
             soil=n["soil"],
             patch=n["patch"],
         )
+
+
+def _relief(n: dict[str, Floats], land: Floats, belt: Floats) -> Relief:
+    """Coasts, base, size and shape of the hills."""
+    coast = (land - 0.42) * 2.0 + 0.26 * n["coast"]
+    onshore = smoothstep(0.0, 0.22, coast)
+    relief = smoothstep(-0.2, 1.7, n["relief"])
+    mountains = belt * smoothstep(0.0, 0.35, coast) * (0.8 + 0.2 * np.clip(n["relief"], -1.5, 1.5))
+    amplitude = (5.0 + 16.0 * onshore + 130.0 * onshore * relief**2 + 0.26 * mountains).clip(2.0, None)
+    hills = n["height"] + 0.55 * _ridge(n["ridge1"]) + 0.30 * _ridge(n["ridge2"]) + 0.17 * _ridge(n["ridge3"])
+    land_base = 3.0 + 190.0 * np.clip(coast, 0.0, None) ** 1.25 * (1.0 + 0.35 * n["relief"]).clip(0.3, None)
+    base = np.where(coast > 0.0, land_base + mountains, 3.0 + 1500.0 * np.clip(coast, -2.0, 0.0))
+    return Relief(coast, base, amplitude, hills)
 
 
 def _climate(n: dict[str, Floats], lat: Floats, inland: Floats, rain_factor: Floats, base: Floats) -> dict[str, Floats]:

@@ -117,6 +117,11 @@ class Octaves:
         shifts = np.array([[[unit_of(seed, axis, 9) * 1e3] for axis in range(3)] for seed in seeds])
         return cls(matrices, shifts, np.array(seeds, dtype=np.uint64)[:, None])
 
+    def part(self, kept: Sequence[int]) -> Octaves:
+        """Some of the octaves, unchanged."""
+        where = list(kept)
+        return Octaves(self.matrices[where], self.shifts[where], self.keys[where])
+
     def at(self, xyz: Floats) -> Floats:
         """Noise ``(octave, n)`` at points ``(3, n)`` in km."""
         return _lattice_noise(np.matmul(self.matrices, xyz) + self.shifts, self.keys)

@@ -1,8 +1,4 @@
-"""Relief and water at pixels: hills, valleys, rivers, lakes and the sea.
-
-First form: rivers follow the zero lines of noise, not the slope of the ground; the ground is bent to meet them, so that
-water is flat, but a river need not run downhill along its course.
-"""
+"""Relief and water at pixels: hills, valleys, rivers, lakes and the sea."""
 
 from __future__ import annotations
 
@@ -12,17 +8,20 @@ import numpy as np
 
 from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.frames import cells_of
-from geomeld_build.emulator.worlds.planet.ground.lakes import LAKE_CELL_KM, LakeBook, LakeField
+from geomeld_build.emulator.worlds.planet.ground.drainage.field import FAR, RiverField
+from geomeld_build.emulator.worlds.planet.ground.drainage.lakes import SHORE, LakeField
+from geomeld_build.emulator.worlds.planet.ground.drainage.local import bend_degrees
+from geomeld_build.emulator.worlds.planet.ground.drainage.model import Drainage
 from geomeld_build.emulator.worlds.planet.ground.lattice import Block, refine
-from geomeld_build.emulator.worlds.planet.ground.macro import Macro, MacroModel, smoothstep
+from geomeld_build.emulator.worlds.planet.ground.macro import Macro, MacroModel, ground_of, smoothstep
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, unit_xyz
 
 __all__ = ["Terrain", "TerrainModel"]
 
 _MESO = {
     "height": {2.1: 0.10, 1.1: 0.055, 0.6: 0.028},
-    "meander": {1.9: 0.05, 0.9: 0.024},
+    "meander_x": {1.9: 0.07, 0.9: 0.03},
+    "meander_y": {1.9: 0.07, 0.9: 0.03},
     "warp_x": {1.0: 1.0},
     "warp_y": {1.0: 1.0},
     "patch1": {1.9: 0.55, 0.9: 0.45, 0.5: 0.35},
@@ -34,8 +33,8 @@ _FINE = {
     "patch2": {0.2: 0.4, 0.1: 0.3},
 }
 _KM_PER_DEGREE = 111.2
-# Steepness of the river fields, per km, where they are at their usual; caps the width where they level out.
-_RIVER1_SLOPE, _RIVER2_SLOPE = 0.045, 0.13
+_OPEN_SEA = -0.08
+"""Value of ``Macro.coast`` below which no river matters any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class TerrainModel:
         # A bank keys octaves by their place: the first channels of two banks of one name are the same.
         self._fine_heights = NoiseBank(seed, "fine", {"height": _FINE["height"]})
         self._nodes: BlockCache[Floats] = BlockCache(128)
-        self._lakes = LakeBook(seed, self.macro)
+        self.drainage = Drainage(self.macro)
 
     def of(self, block: Block, heights_only: bool = False) -> Terrain:
         """The terrain of one block.
@@ -94,13 +93,13 @@ class TerrainModel:
             detail = np.concatenate((detail, np.zeros((2, *detail.shape[1:]))))
         count = len(fields(Macro))
         macro = _bounded(Macro.unstack(pixel[:count]))
-        lon, lat, line1, line2, height, warp_x, warp_y, patch1, patch2 = pixel[count:]
+        lon, lat, lift, meander_x, meander_y, height, warp_x, warp_y, patch1, patch2 = pixel[count:]
         frame_lon, frame_lat = _bend(lon, lat, macro, warp_x, warp_y)
-        lakes = self._lakes.field(cells_of(frame_lon, frame_lat, LAKE_CELL_KM))
+        rivers, lakes = self._water(macro, *_shifted(frame_lon, frame_lat, meander_x, meander_y))
         ragged = 1.0 + 0.11 * np.clip(warp_x + patch1, -2.5, 2.5)
         lakes = replace(lakes, distance=lakes.distance * ragged)
-        rolling = macro.hills + height + detail[0]
-        elevation, wet, margin, sea = _relief(macro, rolling, line1, line2, lakes)
+        raw = ground_of(macro.coast, macro.base, macro.amplitude, macro.hills + height + detail[0]) + lift
+        elevation, wet, margin, sea = _relief(macro, raw, rivers, lakes)
         return Terrain(
             lon=lon,
             lat=lat,
@@ -124,9 +123,18 @@ class TerrainModel:
         xyz = unit_xyz(lon, lat)
         noise = self._meso.at(xyz)
         macro = refine(stacked, spec.size, spec.macro, spec.meso)
-        lines = _river_distances(Macro.unstack(macro), noise["meander"], xyz)
-        names = ("height", "warp_x", "warp_y", "patch1", "patch2")
-        return np.concatenate((xyz, macro, np.stack([lon, lat, *lines, *(noise[n] for n in names)])))
+        fields_here = Macro.unstack(macro)
+        lift = np.zeros_like(lon)
+        if fields_here.coast.max() > _OPEN_SEA:
+            lift = self.drainage.lift(*_bend(lon, lat, fields_here, noise["warp_x"], noise["warp_y"]))
+        names = ("meander_x", "meander_y", "height", "warp_x", "warp_y", "patch1", "patch2")
+        return np.concatenate((xyz, macro, np.stack([lon, lat, lift, *(noise[n] for n in names)])))
+
+    def _water(self, macro: Macro, lon: Floats, lat: Floats) -> tuple[RiverField, LakeField]:
+        if macro.coast.max() > _OPEN_SEA:
+            return self.drainage.field(lon, lat)
+        zero, one = np.zeros_like(lon), np.ones_like(lon)
+        return RiverField(zero + FAR, one, zero, zero + FAR, zero), LakeField(zero + np.inf, one, zero)
 
 
 def _bounded(macro: Macro) -> Macro:
@@ -143,49 +151,43 @@ def _bounded(macro: Macro) -> Macro:
 
 
 def _bend(lon: Floats, lat: Floats, macro: Macro, warp_x: Floats, warp_y: Floats) -> tuple[Floats, Floats]:
-    east = 0.22 * macro.warp_x + 0.03 * warp_x
-    north = 0.22 * macro.warp_y + 0.03 * warp_y
+    east, north = bend_degrees(macro.warp_x, macro.warp_y, lat)
+    return _shifted(lon + east, np.clip(lat + north, -89.99, 89.99), 0.03 * warp_x, 0.03 * warp_y)
+
+
+def _shifted(lon: Floats, lat: Floats, east_km: Floats, north_km: Floats) -> tuple[Floats, Floats]:
     cosine = np.clip(np.cos(np.radians(lat)), 0.02, None)
-    return lon + east / (_KM_PER_DEGREE * cosine), np.clip(lat + north / _KM_PER_DEGREE, -89.99, 89.99)
+    return lon + east_km / (_KM_PER_DEGREE * cosine), np.clip(lat + north_km / _KM_PER_DEGREE, -89.99, 89.99)
 
 
-def _river_distances(macro: Macro, meander: Floats, xyz: Floats) -> tuple[Floats, Floats]:
-    """Signed distances in metres from the lines of large rivers and of streams, at meso nodes."""
-    down = np.sqrt((np.gradient(xyz, axis=1) ** 2).sum(0))
-    across = np.sqrt((np.gradient(xyz, axis=2) ** 2).sum(0))
-    found = []
-    for field, usual in ((macro.river1 + meander, _RIVER1_SLOPE), (macro.river2 + 2.2 * meander, _RIVER2_SLOPE)):
-        rows, columns = np.gradient(field)
-        slope = np.hypot(rows / down, columns / across)
-        found.append(1000.0 * field / np.maximum(slope, 0.5 * usual))
-    return found[0], found[1]
+def _relief(macro: Macro, raw: Floats, rivers: RiverField, lakes: LakeField) -> tuple[Floats, Floats, Floats, Floats]:
+    """Elevation m, signed shore distance m, shore margin m, sea 0/1.
 
-
-def _relief(
-    macro: Macro, rolling: Floats, line1: Floats, line2: Floats, lakes: LakeField
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Elevation m, signed shore distance m, shore margin m, sea 0/1."""
-    scale = np.clip(macro.river_scale, 0.0, 1.0)
-    width1 = scale * (25.0 + 75.0 * smoothstep(-0.5, 1.8, macro.soil) + 90.0 * smoothstep(900.0, 2600.0, macro.rain))
-    width2 = scale * (2.0 + 5.0 * smoothstep(300.0, 1800.0, macro.rain))
-    valley1 = np.exp(-((line1 / (500.0 + 4.0 * width1)) ** 2))
-    valley2 = 0.85 * np.exp(-((line2 / 190.0) ** 2))
-    valley = np.maximum(valley1, valley2) * smoothstep(0.0, 0.3, scale)
-    low = np.minimum(macro.hills, 0.0) - 0.1
-    raw = macro.base + macro.amplitude * (rolling * (1.0 - valley) + low * valley)
-    # Basins inland have floors: only the sea lies at the level of the sea.
-    floor = 0.4 * macro.base * smoothstep(0.0, 0.1, macro.coast)
-    ground = floor + np.where(raw > floor, raw - floor, 0.08 * (raw - floor))
+    Args:
+        macro: fields of the block.
+        raw: the ground before water shaped it, m.
+        rivers: the rivers there.
+        lakes: the lakes there.
+    """
+    near_coast = macro.coast < 0.12
+    dry = np.maximum(-rivers.inside, 0.0)
+    # Rivers end where the sea begins: they raise no spit of land in it.
+    valley = rivers.valley * np.where(near_coast, smoothstep(-4.0, 0.0, raw), 1.0)
+    ground = raw + (rivers.level + 0.5 + 0.004 * np.minimum(dry, 4000.0) - raw) * valley
     shore = lakes.level + 0.6 + 3.0 * np.clip(lakes.distance - 1.0, 0.0, 2.0)
-    ground = shore + (ground - shore) * smoothstep(1.0, 1.9, np.minimum(lakes.distance, 3.0))
-    sea_wet = np.where(macro.coast < 0.12, -ground * 45.0, -1e4)
-    river_wet = np.maximum(width1 - np.abs(line1), width2 - np.abs(line2))
-    river_wet = np.where(scale > 0.04, river_wet, -1e4)
-    lake_wet = np.where(np.isfinite(lakes.distance), (1.0 - np.minimum(lakes.distance, 9.0)) * lakes.radius, -1e4)
+    ground = shore + (ground - shore) * smoothstep(1.0, SHORE, np.minimum(lakes.distance, 3.0))
+    # Whatever else shaped the ground, no bank lies below its river.
+    banked = (rivers.bank > FAR) & (valley > 0.5)
+    ground = np.where(banked, np.maximum(ground, rivers.bank + 0.3), ground)
+    sea_wet = np.where(near_coast, -ground * 45.0, FAR)
+    # A brook narrower than a pixel wets no more of it than its own width.
+    river_wet = np.where(valley > 0.5, np.minimum(rivers.inside, 2.0 * rivers.half - 5.0), FAR)
+    lake_wet = np.where(np.isfinite(lakes.distance), (1.0 - np.minimum(lakes.distance, 9.0)) * lakes.radius, FAR)
     sea = ((sea_wet > 0.0) & (ground < 0.0)).astype(np.float64)
     wet = np.maximum(np.maximum(river_wet, lake_wet), sea_wet)
-    margin = np.where(sea_wet >= np.maximum(river_wet, lake_wet), 14.0, 16.0 + 45.0 * macro.dry_season)
-    in_river = np.clip(river_wet / 20.0 + 0.5, 0.0, 1.0) * (sea < 0.5)
-    elevation = ground - 1.5 * in_river
+    inland = 16.0 + 45.0 * macro.dry_season
+    margin = np.where(river_wet > lake_wet, np.clip(3.0 + 0.5 * rivers.half, 4.0, inland), inland)
+    margin = np.where(sea_wet >= np.maximum(river_wet, lake_wet), 14.0, margin)
+    elevation = np.where(river_wet > 0.0, rivers.level, ground)
     elevation = np.where(lake_wet > 0.0, lakes.level, elevation)
     return np.where(sea > 0.5, 0.0, np.maximum(elevation, 0.0)), wet, margin, sea
