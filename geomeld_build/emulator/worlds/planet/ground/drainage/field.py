@@ -16,7 +16,7 @@ __all__ = ["FAR", "WIDEST_REACH_M", "RiverField", "river_field"]
 
 FAR = -1e4
 """Stands for a shore that is not near, m."""
-WIDEST_REACH_M = 3500.0
+WIDEST_REACH_M = 2500.0
 _M_PER_DEGREE = 1000.0 * KM_PER_DEGREE
 
 

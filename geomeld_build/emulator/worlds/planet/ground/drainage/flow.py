@@ -69,19 +69,23 @@ def _flood(starts: Ints, others: Ints, links: Ints, heights: Floats, outlets: In
     link = np.full(count, -1, np.int64)
     order = np.empty(count, np.int64)
     seen = np.zeros(count, np.bool_)
-    nowhere = np.int64(-1)
-    heap = [(-1e9, node, nowhere, nowhere) for node in outlets]
+    best = np.full(count, np.inf)
+    best[outlets] = -np.inf
+    heap = [(-np.inf, node) for node in outlets]
     done = 0
     while heap:
-        level, node, down, over = heappop(heap)
+        level, node = heappop(heap)
         if seen[node]:
             continue
         seen[node] = True
-        parent[node], link[node], order[done] = down, over, node
+        order[done] = node
         done += 1
         for at in range(starts[node], starts[node + 1]):
-            if not seen[others[at]]:
-                heappush(heap, (max(level, heights[links[at]]), others[at], node, links[at]))
+            other = others[at]
+            over = max(level, heights[links[at]])
+            if not seen[other] and over < best[other]:
+                best[other], parent[other], link[other] = over, node, links[at]
+                heappush(heap, (over, other))
     return parent, link, order[:done]
 
 

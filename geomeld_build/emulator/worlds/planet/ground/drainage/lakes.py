@@ -10,7 +10,7 @@ from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGR
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces
 from geomeld_build.emulator.worlds.planet.ground.drainage.local import Tree
 from geomeld_build.emulator.worlds.planet.ground.macro import MacroModel
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, key_of
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, cell_hash, key_of
 
 __all__ = ["SHORE", "Lake", "LakeField", "lake_field", "lakes_of", "level_rivers"]
 
@@ -123,22 +123,32 @@ def _chance(macro: MacroModel, lon: Floats, lat: Floats) -> Floats:
 
 def _level(lake: Lake, tree: Tree, rivers: Pieces) -> float | None:
     """Where the lake's water stands; None where rivers leave it in more than one place."""
-    inside = lake.distance(rivers.lon, rivers.lat) < _LEVEL
+    near = _pieces_near(lake, rivers)
+    inside = lake.distance(rivers.lon[:, near], rivers.lat[:, near]) < _LEVEL
     leaves = inside[0] & ~inside[1]
     if inside.any():
-        return float(rivers.level[0, leaves][0]) if leaves.sum() == 1 else None
+        return float(rivers.level[0, near[leaves]][0]) if leaves.sum() == 1 else None
     here = lake.distance(tree.lon, tree.lat)
     nearest = int(here.argmin())
     level = float(tree.ground[nearest] - 0.1 * tree.size[nearest])
     return None if tree.sea[nearest] > 0.5 or not np.isfinite(level) else level
 
 
+def _pieces_near(lake: Lake, rivers: Pieces) -> Ints:
+    """Pieces with an end in the box around what has the lake's level."""
+    reach = _LEVEL * lake.radius * lake.stretch / (1000.0 * KM_PER_DEGREE)
+    across = reach / max(0.01, float(np.cos(np.radians(lake.lat))))
+    beside = (np.abs(rivers.lat - lake.lat) > reach) | (np.abs(rivers.lon - lake.lon) > across)
+    return np.flatnonzero(~beside.all(axis=0))
+
+
 def level_rivers(rivers: Pieces, lakes: list[Lake]) -> Pieces:
     """The rivers with the level of each lake where they pass through it."""
     level, cut = rivers.level.copy(), rivers.cut.copy()
     for lake in lakes:
-        inside = lake.distance(rivers.lon, rivers.lat) < _LEVEL
+        near = _pieces_near(lake, rivers)
+        inside = lake.distance(rivers.lon[:, near], rivers.lat[:, near]) < _LEVEL
         # The piece that leaves starts at the lake's level, however high it ends.
-        cut = np.where(inside, cut + level - lake.level, cut)
-        level = np.where(inside, lake.level, level)
+        cut[:, near] += np.where(inside, level[:, near] - lake.level, 0.0)
+        level[:, near] = np.where(inside, lake.level, level[:, near])
     return Pieces(rivers.lon, rivers.lat, level, rivers.half, cut)

@@ -18,7 +18,8 @@ __all__ = ["SIDE", "Tree", "bend_degrees", "tree_of"]
 SIDE = 64
 """Parts into which a cell is divided along each side; nodes lie near the corners between parts."""
 _INNER = SIDE - 1
-_JITTER = 0.3
+_JITTER = 0.24
+"""How far nodes are scattered, in parts; below a quarter, no two links can cross."""
 _FALL = 0.15
 """Least fall of streams, m/km."""
 _WINDING = 1.25

@@ -84,7 +84,7 @@ class Drainage:
 
     def _around(self, lon: Floats, lat: Floats) -> list[tuple[int, float]]:
         """Cells whose water may matter to the points, and the turn in degrees that brings them beside the points."""
-        up = WIDEST_REACH_M / 1000.0 / KM_PER_DEGREE + 0.01
+        up = WIDEST_REACH_M / 1000.0 / KM_PER_DEGREE + 0.004
         across = up / max(0.02, float(np.cos(np.radians(np.abs(lat).max()))))
         # Steps smaller than a cell, so that none is left out.
         lons = np.linspace(lon.min() - across, lon.max() + across, 4)
