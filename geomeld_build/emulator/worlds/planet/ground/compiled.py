@@ -1,24 +1,56 @@
-"""Compiled loops: numba, with what it compiled kept on disk where that is possible."""
+"""Loops over pixels as machine code, compiled when first called and kept next to the source or in the user's cache.
+
+Nothing is compiled with fast mathematics: a kernel does the operations of its source in their order, so that every
+machine serves the same bytes. A kernel is called with one type of each argument, contiguous arrays: another type would
+be compiled anew.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-import numba
+from numba import njit
 
-__all__ = ["compiled"]
+__all__ = ["helper", "kernel"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_compiling = threading.Lock()
 
 
-def compiled(function: _F) -> _F:
-    """The function, compiled at its first call for the types it is called with; runs without Python's lock.
+def helper(function: _Function) -> _Function:
+    """A function that kernels of the same module call.
 
-    Arithmetic is left as written (no ``fastmath``): bytes must not depend on the processor.
+    Of the same module: numba compares a cached kernel with its own file, and would not notice another one's changes.
     """
+    return cast("_Function", njit(nogil=True, inline="never")(function))
+
+
+def kernel(function: _Function) -> _Function:
+    """A compiled loop that does not hold Python's lock. Raises nothing where no cache folder can be written."""
     try:
-        return cast(_F, numba.njit(cache=True, nogil=True)(function))
+        compiled = njit(cache=True, nogil=True)(function)
     except RuntimeError:
-        # No folder to keep compiled code in, e.g. a read-only installation: compile anew in each process.
-        return cast(_F, numba.njit(nogil=True)(function))
+        # numba found no folder that it may write: every process compiles anew.
+        compiled = njit(nogil=True)(function)
+    return cast("_Function", _Kernel(compiled, function))
+
+
+class _Kernel:
+    """Calls a compiled function; the first call, which compiles, one thread at a time."""
+
+    def __init__(self, compiled: Callable[..., Any], function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self._compiled = compiled
+        self._ready = False
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._ready:
+            return self._compiled(*arguments)
+        # The compiler is not safe to start twice at once.
+        with _compiling:
+            result = self._compiled(*arguments)
+        self._ready = True
+        return result

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomeld_build.emulator.worlds.planet.ground.noise_kernel import M1, M2, PRIMES, lattice_noise
+
 __all__ = [
     "EARTH_RADIUS_KM",
     "Floats",
@@ -30,10 +32,6 @@ _Bits = NDArray[np.uint64]
 EARTH_RADIUS_KM = 6371.0
 
 _MASK = (1 << 64) - 1
-_PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
-_M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-# Trilinear value noise with quintic weights has a standard deviation of 0.4; this brings a channel to about one.
-_GAIN = 2.5
 
 
 def key_of(*parts: int | str) -> int:
@@ -48,14 +46,14 @@ def unit_of(*parts: int | str) -> float:
 
 
 def _mix(bits: _Bits) -> _Bits:
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(_M1)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(_M2)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(M1)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(M2)
     return bits ^ (bits >> np.uint64(31))
 
 
 def _cell_bits(key: int, coordinates: tuple[NDArray[Any], ...]) -> _Bits:
     total = np.full(1, key & _MASK, dtype=np.uint64)
-    for prime, axis in zip(_PRIMES, coordinates, strict=False):
+    for prime, axis in zip(PRIMES, coordinates, strict=False):
         total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
     return _mix(total)
 
@@ -124,24 +122,4 @@ class Octaves:
 
     def at(self, xyz: Floats) -> Floats:
         """Noise ``(octave, n)`` at points ``(3, n)`` in km."""
-        return _lattice_noise(np.matmul(self.matrices, xyz) + self.shifts, self.keys)
-
-
-def _lattice_noise(points: Floats, keys: NDArray[np.uint64]) -> Floats:
-    """Value noise at lattice coordinates ``(octave, 3, n)``."""
-    floor = np.floor(points)
-    part = points - floor
-    weight = part * part * part * (part * (part * 6.0 - 15.0) + 10.0)
-    cell = floor.astype(np.int64).view(np.uint64)
-    px, py, pz = (np.uint64(prime) for prime in _PRIMES[:3])
-    base = keys + cell[:, 0] * px + cell[:, 1] * py + cell[:, 2] * pz
-    corners = np.empty((8, *base.shape), dtype=np.uint64)
-    for corner in range(8):
-        offset = ((corner & 1) * _PRIMES[0] + (corner >> 1 & 1) * _PRIMES[1] + (corner >> 2) * _PRIMES[2]) & _MASK
-        np.add(base, np.uint64(offset), out=corners[corner])
-    values = (_mix(corners) >> np.uint64(11)).astype(np.float64)
-    along_x = values[0::2] + (values[1::2] - values[0::2]) * weight[:, 0]
-    along_y = along_x[0::2] + (along_x[1::2] - along_x[0::2]) * weight[:, 1]
-    mixed = along_y[0] + (along_y[1] - along_y[0]) * weight[:, 2]
-    result: Floats = (mixed * 2.0**-52 - 1.0) * _GAIN
-    return result
+        return lattice_noise(np.matmul(self.matrices, xyz) + self.shifts, self.keys)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import compiled
+from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.drainage.cells import KM_PER_DEGREE
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
@@ -69,7 +69,7 @@ def reach_of(half: Floats, cut: Floats) -> Floats:
     return result
 
 
-@compiled
+@kernel
 def _field(pieces: Floats, lon: Floats, lat: Floats, out: Floats) -> None:
     count = pieces.shape[2]
     for at in range(lon.size):

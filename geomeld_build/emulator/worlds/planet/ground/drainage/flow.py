@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import compiled
+from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
 
 __all__ = ["Flow", "Graph", "flood", "gather", "levels", "ways"]
@@ -62,7 +62,7 @@ def flood(graph: Graph, heights: Floats, outlets: Ints) -> Flow:
     return Flow(*_flood(graph.starts, graph.others, graph.links, heights, outlets))
 
 
-@compiled
+@kernel
 def _flood(starts: Ints, others: Ints, links: Ints, heights: Floats, outlets: Ints) -> tuple[Ints, Ints, Ints]:
     count = starts.size - 1
     parent = np.full(count, -1, np.int64)
@@ -95,7 +95,7 @@ def gather(flow: Flow, own: Floats) -> Floats:
     return result
 
 
-@compiled
+@kernel
 def _gather(parent: Ints, order: Ints, own: Floats) -> Floats:
     total = own.copy()
     for at in range(order.size - 1, -1, -1):
@@ -111,7 +111,7 @@ def ways(flow: Flow, length: Floats) -> tuple[Ints, Floats]:
     return end, way
 
 
-@compiled
+@kernel
 def _ways(parent: Ints, order: Ints, length: Floats) -> tuple[Ints, Floats]:
     end, way = np.full(parent.size, -1, np.int64), np.full(parent.size, np.nan)
     for node in order:
@@ -139,7 +139,7 @@ def levels(flow: Flow, wanted: Floats, length: Floats, slope: float, lowest: Flo
     return result
 
 
-@compiled
+@kernel
 def _levels(
     parent: Ints, order: Ints, wanted: Floats, length: Floats, slope: float, lowest: Floats, highest: Floats
 ) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.compiled import compiled
+from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, KM_PER_DEGREE, cell_grid
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces, pieces_of
 from geomeld_build.emulator.worlds.planet.ground.drainage.coarse import Rivers, rivers_of
@@ -111,7 +111,7 @@ def _turned_lake(lake: Lake, turn: float) -> Lake:
     return Lake(lake.lon + turn, lake.lat, lake.radius, lake.stretch, lake.angle, lake.level)
 
 
-@compiled
+@kernel
 def _cubic(padded: Floats, u: Floats, v: Floats) -> Floats:
     """Catmull-Rom interpolation at node coordinates (column u, row v) of a grid padded by one."""
     result = np.empty(u.size)

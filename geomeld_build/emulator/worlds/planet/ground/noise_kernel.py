@@ -1,0 +1,70 @@
+"""Value noise, compiled: eight hashes a point and octave in one pass, without arrays for the corners."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
+
+__all__ = ["GAIN", "M1", "M2", "PRIMES", "lattice_noise"]
+
+PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+"""Factors of the coordinates in a hash."""
+M1, M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""Factors of splitmix64's finaliser (Steele, Lea and Flood 2014; variant 13 of Stafford)."""
+GAIN = 2.5
+"""Trilinear value noise with quintic weights has a standard deviation of 0.4; this brings a channel to about one."""
+
+_PX, _PY, _PZ = (np.uint64(prime) for prime in PRIMES[:3])
+_M1, _M2 = np.uint64(M1), np.uint64(M2)
+_S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+_UNIT = 2.0**-52
+
+
+@helper
+def _corner(bits: np.uint64) -> np.float64:
+    """A number in [0, 2**53) of a corner's hash."""
+    bits = (bits ^ (bits >> _S30)) * _M1
+    bits = (bits ^ (bits >> _S27)) * _M2
+    return np.float64((bits ^ (bits >> _S31)) >> _S11)
+
+
+@helper
+def _weight(part: np.float64) -> np.float64:
+    return part * part * part * (part * (part * 6.0 - 15.0) + 10.0)
+
+
+@kernel
+def lattice_noise(points: NDArray[np.float64], keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Value noise at lattice coordinates.
+
+    Args:
+        points: ``(octave, 3, n)`` float64, contiguous, in cells.
+        keys: ``(octave, 1)`` uint64.
+
+    Returns:
+        ``(octave, n)`` float64, mean 0, deviation about 1.
+    """
+    octaves, _, count = points.shape
+    out = np.empty((octaves, count))
+    for octave in range(octaves):
+        key = keys[octave, 0]
+        for i in range(count):
+            x, y, z = points[octave, 0, i], points[octave, 1, i], points[octave, 2, i]
+            floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
+            wx, wy, wz = _weight(x - floor_x), _weight(y - floor_y), _weight(z - floor_z)
+            base = key + np.uint64(np.int64(floor_x)) * _PX
+            base += np.uint64(np.int64(floor_y)) * _PY
+            base += np.uint64(np.int64(floor_z)) * _PZ
+            near, far = base + _PY, base + _PZ
+            across = far + _PY
+            a, b, c, d = _corner(base), _corner(near), _corner(far), _corner(across)
+            a += (_corner(base + _PX) - a) * wx
+            b += (_corner(near + _PX) - b) * wx
+            c += (_corner(far + _PX) - c) * wx
+            d += (_corner(across + _PX) - d) * wx
+            a += (b - a) * wy
+            c += (d - c) * wy
+            out[octave, i] = ((a + (c - a) * wz) * _UNIT - 1.0) * GAIN
+    return out

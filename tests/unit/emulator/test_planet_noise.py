@@ -1,0 +1,91 @@
+"""Compiled noise against the formula it stands for, and kernels where nothing can be cached."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import geomeld_build
+from geomeld_build.emulator.worlds.planet.ground.noise import Octaves, key_of, unit_xyz
+from geomeld_build.emulator.worlds.planet.ground.noise_kernel import GAIN, M1, M2, PRIMES, lattice_noise
+
+Points = NDArray[np.float64]
+Bits = NDArray[np.uint64]
+
+
+def mixed(bits: Bits) -> Bits:
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(M1)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(M2)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def formula(points: Points, keys: Bits) -> Points:
+    """Value noise as arrays: eight corners a point, hashed, and blended along x, y and z."""
+    floor = np.floor(points)
+    part = points - floor
+    weight = part * part * part * (part * (part * 6.0 - 15.0) + 10.0)
+    cell = floor.astype(np.int64).view(np.uint64)
+    base = keys + sum(cell[:, axis] * np.uint64(PRIMES[axis]) for axis in range(3))
+    corners = []
+    for corner in range(8):
+        steps = [np.uint64(PRIMES[axis] * (corner >> axis & 1) % 2**64) for axis in range(3)]
+        corners.append((mixed(base + steps[0] + steps[1] + steps[2]) >> np.uint64(11)).astype(np.float64))
+    values = np.stack(corners)
+    along_x = values[0::2] + (values[1::2] - values[0::2]) * weight[:, 0]
+    along_y = along_x[0::2] + (along_x[1::2] - along_x[0::2]) * weight[:, 1]
+    blended = along_y[0] + (along_y[1] - along_y[0]) * weight[:, 2]
+    result: Points = (blended * 2.0**-52 - 1.0) * GAIN
+    return result
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.parametrize(("octaves", "count", "reach"), [(1, 1, 1.0), (3, 257, 30.0), (48, 400, 4e3), (2, 1000, 1e9)])
+def test_the_kernel_equals_the_formula_to_the_last_bit(octaves: int, count: int, reach: float) -> None:
+    rng = np.random.default_rng(count)
+    points = rng.uniform(-reach, reach, (octaves, 3, count))
+    # Corners of cells, where a weight is 0 and the next cell begins.
+    points[..., ::7] = np.rint(points[..., ::7])
+    keys = rng.integers(0, 2**64, (octaves, 1), dtype=np.uint64)
+    np.testing.assert_array_equal(lattice_noise(points, keys), formula(points, keys))
+
+
+def test_octaves_have_mean_zero_and_deviation_one() -> None:
+    rng = np.random.default_rng(0)
+    xyz = unit_xyz(rng.uniform(-180, 180, 20_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 20_000))))
+    noise = Octaves.of(key_of("test"), (40.0, 3.0, 0.1)).at(xyz)
+    assert np.abs(noise.mean(axis=1)).max() < 0.05
+    assert np.abs(noise.std(axis=1) - 1.0).max() < 0.05
+
+
+def test_noise_is_continuous_across_cells() -> None:
+    line = np.zeros((1, 3, 4001))
+    line[0, 0] = np.linspace(-2.0, 2.0, 4001)
+    line[0, 1:] = 0.3
+    noise = lattice_noise(line, np.array([[7]], dtype=np.uint64))[0]
+    # The steepest a cell can be: the whole range of 2 gains, times 1.875, the steepest point of the quintic weight.
+    assert np.abs(np.diff(noise)).max() <= 2 * GAIN * 1.875 * 0.001
+    assert np.ptp(noise) > 1.0
+
+
+_CHILD = """
+import numpy as np
+from geomeld_build.emulator.worlds.planet.ground.noise_kernel import lattice_noise
+print(lattice_noise(np.full((1, 3, 1), 0.25), np.array([[7]], dtype=np.uint64))[0, 0].hex())
+"""
+
+
+def test_kernels_work_where_no_cache_folder_can_be_written() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+    environment["PYTHONPATH"] = str(Path(geomeld_build.__file__).parents[1])
+    # numba looks in the user's own folder only, and none is named.
+    environment["NUMBA_CACHE_LOCATOR_CLASSES"] = "UserProvidedCacheLocator"
+    done = subprocess.run([sys.executable, "-c", _CHILD], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    here = lattice_noise(np.full((1, 3, 1), 0.25), np.array([[7]], dtype=np.uint64))[0, 0]
+    assert done.stdout.strip() == float(here).hex()
