@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geomeld_build.emulator.errors import EvalError
 from geomeld_build.emulator.raster.coords import transform_points
+from geomeld_build.emulator.seam import cut_at_seam, unwrapped
 from geomeld_build.emulator.values import WGS84, Geometry
 
 __all__ = [
@@ -89,13 +90,19 @@ def in_crs(geometry: Geometry, crs: str) -> BaseGeometry:
 
 
 def lonlat(geometry: Geometry) -> BaseGeometry:
-    """The shape in lon/lat."""
-    return in_crs(geometry, WGS84)
+    """The shape in lon/lat; one that crosses 180 degrees is cut there in two."""
+    return cut_at_seam(_whole_lonlat(geometry))
+
+
+def _whole_lonlat(geometry: Geometry) -> BaseGeometry:
+    """The shape in lon/lat; longitudes run on past 180 where it crosses there."""
+    found = in_crs(geometry, WGS84)
+    return unwrapped(found) if geometry.geodesic or geometry.crs != WGS84 else found
 
 
 def local(geometry: Geometry) -> tuple[BaseGeometry, Callable[[BaseGeometry], BaseGeometry]]:
     """The shape in metres around its centre (azimuthal equidistant), and the way back to lon/lat."""
-    found = lonlat(geometry)
+    found = _whole_lonlat(geometry)
     centre = found.centroid if not found.is_empty else None
     if centre is None:
         return found, lambda moved: moved

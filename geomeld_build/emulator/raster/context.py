@@ -92,6 +92,7 @@ def _inside(shape: BaseGeometry, grid: Grid) -> NDArray[np.bool_] | None:
     x: NDArray[Any]
     y: NDArray[Any]
     x, y = np.broadcast_arrays(*grid_coordinates(WGS84, grid))
+    x = np.where(np.abs(x) > 180.0, (x + 180.0) % 360.0 - 180.0, x)
     if np.isfinite(x).all() and np.isfinite(y).all():
         box = shapely.box(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
         if shape.covers(box):

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.errors import EvalError
+from geomeld_build.emulator.raster.coords import is_geographic
 from geomeld_build.emulator.values import Projection, Transform
 
-__all__ = ["SNAP", "Grid", "aligned_offset", "compose", "invert", "window_grid"]
+__all__ = ["SNAP", "Grid", "aligned_offset", "columns_around", "compose", "invert", "window_grid"]
 
 SNAP = 1e-7
 """Pixels. Coordinates this near to a pixel centre or edge count as on it: removes rounding noise of transforms."""
@@ -87,6 +88,15 @@ def aligned_offset(lattice: Projection, grid: Grid) -> tuple[int, int] | None:
     if abs(c - column) > SNAP or abs(f - row) > SNAP:
         return None
     return row, column
+
+
+def columns_around(lattice: Projection) -> int | None:
+    """How many columns of a lon/lat lattice go around the world; None for others, or where the number is not whole."""
+    a, b, _, d, _, _ = lattice.transform
+    if b or d or a <= 0 or not is_geographic(lattice.crs):
+        return None
+    turn = round(360.0 / a)
+    return turn if abs(turn * a - 360.0) < 1e-6 else None
 
 
 def pixel_coordinates(lattice: Projection, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

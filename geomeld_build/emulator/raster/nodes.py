@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geomeld_build.emulator.raster.context import Node, RenderContext
-from geomeld_build.emulator.raster.grid import Grid, compose, invert, window_grid
+from geomeld_build.emulator.raster.grid import Grid, columns_around, compose, invert, window_grid
 from geomeld_build.emulator.raster.resample import Pixels
 from geomeld_build.emulator.values import Projection
 from geomeld_build.emulator.worlds.base import BandInfo, PixelReader
@@ -61,6 +61,15 @@ def opacity(mask: Array | None) -> Array:
     return np.float64(1.0) if mask is None else mask.astype(np.float64)  # type: ignore[return-value]
 
 
+def _beside(left: Pixels, right: Pixels) -> Pixels:
+    """Two windows of one band side by side."""
+    values = np.concatenate((left.values, right.values), axis=1)
+    if left.mask is None and right.mask is None:
+        return Pixels(values, None)
+    masks = [np.ones(part.values.shape, dtype=bool) if part.mask is None else part.mask for part in (left, right)]
+    return Pixels(values, np.concatenate(masks, axis=1))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class SourceNode:
     """One band of an image asset. Reads nearest; interpolation is :class:`LatticeNode`'s."""
@@ -74,6 +83,13 @@ class SourceNode:
         return ctx.sample(lattice, grid, "nearest", lambda *window: self._window(ctx, *window))
 
     def _window(self, ctx: RenderContext, row0: int, row1: int, col0: int, col1: int) -> Pixels:
+        turn = columns_around(Projection(self.band.crs, self.band.transform))
+        if turn is not None and col0 < turn < col1:
+            # Across 180 degrees: what lies beyond the last column begins again with the first.
+            near, far = self._window(ctx, row0, row1, col0, turn), self._window(ctx, row0, row1, 0, col1 - turn)
+            return _beside(near, far)
+        if turn is not None and col0 >= turn:
+            return self._window(ctx, row0, row1, col0 - turn, col1 - turn)
         info = self.band
         inner = (max(row0, 0), min(row1, info.height), max(col0, 0), min(col1, info.width))
         shape = (row1 - row0, col1 - col0)

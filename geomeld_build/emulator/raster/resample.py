@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.errors import EvalError
 from geomeld_build.emulator.raster.coords import transform_points
-from geomeld_build.emulator.raster.grid import SNAP, Grid, aligned_offset, pixel_coordinates
+from geomeld_build.emulator.raster.grid import SNAP, Grid, aligned_offset, columns_around, pixel_coordinates
 from geomeld_build.emulator.values import Projection
 
 __all__ = ["MODES", "Pixels", "Plan", "build_plan", "grid_coordinates", "sample"]
@@ -122,6 +122,7 @@ def build_plan(lattice: Projection, grid: Grid, mode: str) -> Plan:
             return Plan((0, 0, 0, 0), shape, (), outside)
         u = np.where(outside, u[~outside].flat[0], u)
         v = np.where(outside, v[~outside].flat[0], v)
+    u = _past_seam(lattice, u)
     columns, rows = _AXIS[mode](u), _AXIS[mode](v)
     col0, col1 = _span(columns)
     row0, row1 = _span(rows)
@@ -132,6 +133,16 @@ def build_plan(lattice: Projection, grid: Grid, mode: str) -> Plan:
         for column, column_weight in columns
     )
     return Plan((row0, row1, col0, col1), shape, taps, outside if outside.any() else None)
+
+
+def _past_seam(lattice: Projection, columns: Array) -> Array:
+    """Columns that run on past 180 degrees where the points lie on both sides of it, so that their window is small."""
+    turn = columns_around(lattice)
+    if turn is None or np.ptp(columns) < turn / 2:
+        return columns
+    moved = np.where(columns < columns.max() - turn / 2, columns + turn, columns)
+    # Points all around the world stay where they are.
+    return moved if np.ptp(moved) < turn / 4 else columns
 
 
 _Taps = list[tuple[Array, Array | None]]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import shapes
 from rasterio.transform import Affine
-from shapely.geometry import MultiPolygon, Polygon, box, shape
+from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
+from geomeld_build.emulator.seam import cut_at_seam, unwrapped
 from geomeld_build.emulator.worlds.base import BandInfo
 from geomeld_build.emulator.worlds.folder.errors import WorldError
 from geomeld_build.emulator.worlds.folder.pixels import LONLAT, DatasetPool, read_window
@@ -80,24 +80,8 @@ def to_lonlat(geometry: BaseGeometry, crs: str) -> BaseGeometry:
         dense = shapely.segmentize(geometry, max(east - west, north - south) / _EDGE_POINTS)
         transformer = Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
         geometry = shapely.transform(dense, lambda x, y: transformer.transform(x, y), interleaved=False)
-        geometry = shapely.transform(geometry, _unwrap)
-    return _cut_at_antimeridian(geometry)
-
-
-def _unwrap(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lon/lat points, ``(n, 2)`` degrees, with western longitudes past 180 where the ring jumps across it."""
-    if np.ptp(points[:, 0]) > 180.0:
-        points = points.copy()
-        points[points[:, 0] < 0, 0] += 360.0
-    return points
-
-
-def _cut_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
-    if geometry.bounds[2] <= 180.0:
-        return geometry
-    near = shapely.intersection(geometry, box(-180.0, -90.0, 180.0, 90.0))
-    far = shapely.intersection(geometry, box(180.0, -90.0, 540.0, 90.0))
-    return shapely.union_all([near, shapely.transform(far, lambda points: points - np.array([360.0, 0.0]))])
+        geometry = unwrapped(geometry)
+    return cut_at_seam(geometry)
 
 
 def _intersection(polygons: Sequence[BaseGeometry]) -> BaseGeometry:

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geomeld_build.emulator.seam import cut_at_seam
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 
@@ -57,12 +58,5 @@ def footprint_of(outline: shapely.Polygon, epsg: int) -> BaseGeometry:
     lon, lat = Utm(epsg).inverse(corners[:, 0], corners[:, 1])
     if lon.max() > 540.0 or lon.min() < -540.0:
         raise ValueError(f"outline spans longitudes {lon.min()}..{lon.max()}: expected less than a turn")
-    whole = shapely.polygons(np.column_stack((lon, lat)))
-    if lon.max() <= 180.0 and lon.min() >= -180.0:
-        return whole
-    shift = -360.0 if lon.max() > 180.0 else 360.0
-    kept = shapely.intersection(whole, shapely.box(-180.0, -90.0, 180.0, 90.0))
-    moved = shapely.transform(whole, lambda points: points + np.array([shift, 0.0]))
-    moved = shapely.intersection(moved, shapely.box(-180.0, -90.0, 180.0, 90.0))
-    pieces = [part for geometry in (kept, moved) for part in shapely.get_parts(geometry)]
-    return shapely.multipolygons([part for part in pieces if part.geom_type == "Polygon" and part.area > 0.0])
+    whole: shapely.Polygon = shapely.polygons(np.column_stack((lon, lat)))
+    return cut_at_seam(whole)

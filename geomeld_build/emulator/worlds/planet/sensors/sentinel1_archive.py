@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from geomeld_build.emulator.seam import Bounds, sides_of
 from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.noise import unit_of
@@ -246,7 +247,16 @@ class Sentinel1Archive:
         return None
 
     def _slices(self, region: BaseGeometry) -> Iterator[Slice]:
-        west, south, east, north = region.bounds
+        seen: set[tuple[bool, int, int]] = set()
+        for box in sides_of(region):
+            for part in self._slices_over(box, region):
+                key = (part.ascending, part.relative, part.number)
+                if key not in seen:
+                    seen.add(key)
+                    yield part
+
+    def _slices_over(self, box: Bounds, region: BaseGeometry) -> Iterator[Slice]:
+        west, south, east, north = box
         for ascending in (True, False):
             table = swath(ascending)
             low, high = max(south, float(table.lat[0])), min(north, float(table.lat[-1]))

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from geomeld_build.emulator.seam import sides_of
 from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.macro import Macro
@@ -188,7 +189,8 @@ class Sentinel2Archive:
         if hint.region.is_empty:
             return []
         found: list[Scene] = []
-        for granule in granules_touching(*hint.region.bounds):
+        granules = {granule for box in sides_of(hint.region) for granule in granules_touching(*box)}
+        for granule in granules:
             if self._sky(granule) is None:
                 continue
             for at in passes_over(granule):
