@@ -12,7 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 import geomeld_build
-from geomeld_build.emulator.worlds.planet.ground.noise import Octaves, key_of, unit_xyz
+from geomeld_build.emulator.worlds.planet.ground.noise import (
+    Octaves,
+    cell_draws,
+    cell_hash,
+    cell_normal,
+    key_of,
+    unit_xyz,
+)
 from geomeld_build.emulator.worlds.planet.ground.noise_kernel import GAIN, M1, M2, PRIMES, lattice_noise
 
 Points = NDArray[np.float64]
@@ -53,6 +60,20 @@ def test_the_kernel_equals_the_formula_to_the_last_bit(octaves: int, count: int,
     points[..., ::7] = np.rint(points[..., ::7])
     keys = rng.integers(0, 2**64, (octaves, 1), dtype=np.uint64)
     np.testing.assert_array_equal(lattice_noise(points, keys), formula(points, keys))
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_hashes_of_cells_equal_the_formula() -> None:
+    key, kinds, rows, columns = key_of("hash"), np.arange(3)[:, None, None], np.arange(-9, 40)[:, None], np.arange(17)
+    codes = np.uint64(key) + sum(
+        axis.astype(np.int64).view(np.uint64) * np.uint64(prime)
+        for prime, axis in zip(PRIMES, (kinds, rows, columns), strict=False)
+    )
+    bits = mixed(codes)
+    np.testing.assert_array_equal(cell_hash(key, kinds, rows, columns), (bits >> np.uint64(11)) * 2.0**-53)
+    parts = np.stack([(bits >> np.uint64(16 * n)) & np.uint64(0xFFFF) for n in range(4)]) / 65536.0
+    np.testing.assert_array_equal(cell_draws(key, kinds, rows, columns), parts)
+    np.testing.assert_array_equal(cell_normal(key, kinds, rows, columns), (parts.sum(axis=0) - 2.0) * 1.7320508)
 
 
 def test_octaves_have_mean_zero_and_deviation_one() -> None:

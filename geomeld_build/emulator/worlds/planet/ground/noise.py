@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.noise_kernel import M1, M2, PRIMES, lattice_noise
+from geomeld_build.emulator.worlds.planet.ground.noise_kernel import (
+    PRIMES,
+    hash_draws,
+    hash_normals,
+    hash_units,
+    lattice_noise,
+)
 
 __all__ = [
     "EARTH_RADIUS_KM",
@@ -45,35 +51,30 @@ def unit_of(*parts: int | str) -> float:
     return (key_of(*parts) >> 11) * 2.0**-53
 
 
-def _mix(bits: _Bits) -> _Bits:
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(M1)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(M2)
-    return bits ^ (bits >> np.uint64(31))
-
-
-def _cell_bits(key: int, coordinates: tuple[NDArray[Any], ...]) -> _Bits:
-    total = np.full(1, key & _MASK, dtype=np.uint64)
+def _codes(key: int, coordinates: tuple[NDArray[Any], ...]) -> _Bits:
+    """What is hashed: one number for each set of coordinates."""
+    total: _Bits = np.array([key & _MASK], dtype=np.uint64)
     for prime, axis in zip(PRIMES, coordinates, strict=False):
         total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
-    return _mix(total)
+    return np.ascontiguousarray(total)
 
 
 def cell_hash(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Numbers in [0, 1) keyed by integer coordinates (arrays that broadcast against each other)."""
-    return (_cell_bits(key, coordinates) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    codes = _codes(key, coordinates)
+    return hash_units(codes.ravel()).reshape(codes.shape)
 
 
 def cell_draws(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Four numbers in [0, 1) of 16 bits each, ``(4, ...)``: cheaper than four hashes."""
-    bits = np.ascontiguousarray(_cell_bits(key, coordinates))
-    parts = bits.view(np.uint16).reshape((*bits.shape, 4))
-    return np.moveaxis(parts, -1, 0) * (1.0 / 65536.0)
+    codes = _codes(key, coordinates)
+    return hash_draws(codes.ravel()).reshape(4, *codes.shape)
 
 
 def cell_normal(key: int, *coordinates: NDArray[Any]) -> Floats:
     """About standard normal numbers keyed by integer coordinates: the sum of four 16-bit uniforms of one hash."""
-    total: Floats = cell_draws(key, *coordinates).sum(axis=0)
-    return (total - 2.0) * 1.7320508
+    codes = _codes(key, coordinates)
+    return hash_normals(codes.ravel()).reshape(codes.shape)
 
 
 def unit_xyz(lon: Floats, lat: Floats) -> Floats:

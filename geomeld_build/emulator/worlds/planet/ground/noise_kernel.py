@@ -1,4 +1,4 @@
-"""Value noise, compiled: eight hashes a point and octave in one pass, without arrays for the corners."""
+"""Hashes and value noise, compiled: one pass, without arrays for intermediate bits and the corners of cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
 
-__all__ = ["GAIN", "M1", "M2", "PRIMES", "lattice_noise"]
+__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
 
 PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
 """Factors of the coordinates in a hash."""
@@ -19,15 +19,56 @@ GAIN = 2.5
 _PX, _PY, _PZ = (np.uint64(prime) for prime in PRIMES[:3])
 _M1, _M2 = np.uint64(M1), np.uint64(M2)
 _S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+_S16, _S32, _S48, _LOW = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(0xFFFF)
 _UNIT = 2.0**-52
+
+_Bits = NDArray[np.uint64]
+
+
+@helper
+def _mix(bits: np.uint64) -> np.uint64:
+    bits = (bits ^ (bits >> _S30)) * _M1
+    bits = (bits ^ (bits >> _S27)) * _M2
+    return bits ^ (bits >> _S31)
 
 
 @helper
 def _corner(bits: np.uint64) -> np.float64:
     """A number in [0, 2**53) of a corner's hash."""
-    bits = (bits ^ (bits >> _S30)) * _M1
-    bits = (bits ^ (bits >> _S27)) * _M2
-    return np.float64((bits ^ (bits >> _S31)) >> _S11)
+    return np.float64(_mix(bits) >> _S11)
+
+
+@kernel
+def hash_units(codes: _Bits) -> NDArray[np.float64]:
+    """Numbers in [0, 1) of codes ``(n,)``."""
+    out = np.empty(codes.size)
+    for i in range(codes.size):
+        out[i] = np.float64(_mix(codes[i]) >> _S11) * 2.0**-53
+    return out
+
+
+@kernel
+def hash_draws(codes: _Bits) -> NDArray[np.float64]:
+    """Four numbers in [0, 1) of each code ``(n,)``, ``(4, n)``: the 16-bit parts of one hash."""
+    out = np.empty((4, codes.size))
+    for i in range(codes.size):
+        bits = _mix(codes[i])
+        out[0, i] = np.float64(bits & _LOW) * (1.0 / 65536.0)
+        out[1, i] = np.float64(bits >> _S16 & _LOW) * (1.0 / 65536.0)
+        out[2, i] = np.float64(bits >> _S32 & _LOW) * (1.0 / 65536.0)
+        out[3, i] = np.float64(bits >> _S48) * (1.0 / 65536.0)
+    return out
+
+
+@kernel
+def hash_normals(codes: _Bits) -> NDArray[np.float64]:
+    """About standard normal numbers of codes ``(n,)``: the sum of the four 16-bit parts of one hash."""
+    out = np.empty(codes.size)
+    for i in range(codes.size):
+        bits = _mix(codes[i])
+        total = (bits & _LOW) + (bits >> _S16 & _LOW) + (bits >> _S32 & _LOW) + (bits >> _S48)
+        out[i] = (np.float64(total) * (1.0 / 65536.0) - 2.0) * 1.7320508
+    return out
 
 
 @helper

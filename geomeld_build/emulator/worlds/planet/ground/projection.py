@@ -1,14 +1,16 @@
 """Universal transverse Mercator on WGS 84, both ways, by Krueger's series to sixth order (below a micrometre).
 
-Array code of its own rather than a projection library: called for a few hundred points at a time from many threads.
+Code of its own rather than a projection library: called for a few hundred points at a time from many threads.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 
 __all__ = ["Utm", "epsg_of", "zone_of"]
@@ -78,28 +80,58 @@ class Utm:
 
     def forward(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Lon/lat degrees to easting and northing in metres."""
-        lam = np.radians((np.asarray(lon) - self.central_meridian + 180.0) % 360.0 - 180.0)
-        sin_phi = np.sin(np.radians(np.asarray(lat, dtype=np.float64)))
-        t = np.sinh(np.arctanh(sin_phi) - _E * np.arctanh(_E * sin_phi))
-        xi = np.arctan2(t, np.cos(lam))
-        eta = np.arcsinh(np.sin(lam) / np.hypot(t, np.cos(lam)))
-        x, y = eta.copy(), xi.copy()
-        for order, alpha in enumerate(_ALPHA, start=1):
-            x += alpha * np.cos(2 * order * xi) * np.sinh(2 * order * eta)
-            y += alpha * np.sin(2 * order * xi) * np.cosh(2 * order * eta)
-        return 500_000.0 + _RADIUS * x, self.false_northing + _RADIUS * y
+        lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
+        x, y = _forward(lon.ravel() - self.central_meridian, lat.ravel())
+        return x.reshape(lon.shape), self.false_northing + y.reshape(lon.shape)
 
     def inverse(self, easting: Floats, northing: Floats) -> tuple[Floats, Floats]:
         """Metres to lon/lat degrees; longitudes stay continuous within the zone and may pass 180."""
-        eta = (np.asarray(easting, dtype=np.float64) - 500_000.0) / _RADIUS
-        xi = (np.asarray(northing, dtype=np.float64) - self.false_northing) / _RADIUS
-        x, y = eta.copy(), xi.copy()
-        for order, beta in enumerate(_BETA, start=1):
-            x -= beta * np.cos(2 * order * xi) * np.sinh(2 * order * eta)
-            y -= beta * np.sin(2 * order * xi) * np.cosh(2 * order * eta)
-        chi = np.arcsin(np.sin(y) / np.cosh(x))
-        phi = chi.copy()
-        for order, delta in enumerate(_DELTA, start=1):
-            phi += delta * np.sin(2 * order * chi)
-        lam = np.arctan2(np.sinh(x), np.cos(y))
-        return self.central_meridian + np.degrees(lam), np.degrees(phi)
+        x, y = np.broadcast_arrays(np.asarray(easting, dtype=np.float64), np.asarray(northing, dtype=np.float64))
+        lon, lat = _inverse(x.ravel(), y.ravel() - self.false_northing)
+        return self.central_meridian + lon.reshape(x.shape), lat.reshape(x.shape)
+
+
+@helper
+def _series(terms: tuple[float, ...], xi: float, eta: float) -> tuple[float, float]:
+    """Sums over k of ``terms[k - 1]`` times cos(2k xi) sinh(2k eta), and times sin(2k xi) cosh(2k eta)."""
+    # Multiples of the angle by addition theorems: four transcendental functions instead of twenty-four.
+    cosine, sine = math.cos(2.0 * xi), math.sin(2.0 * xi)
+    hyper_cosine, hyper_sine = math.cosh(2.0 * eta), math.sinh(2.0 * eta)
+    c, s, ch, sh = cosine, sine, hyper_cosine, hyper_sine
+    x, y = terms[0] * c * sh, terms[0] * s * ch
+    for k in range(1, len(terms)):
+        c, s = c * cosine - s * sine, s * cosine + c * sine
+        ch, sh = ch * hyper_cosine + sh * hyper_sine, sh * hyper_cosine + ch * hyper_sine
+        x += terms[k] * c * sh
+        y += terms[k] * s * ch
+    return x, y
+
+
+@kernel
+def _forward(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+    """Metres east (with the false easting) and north of the equator of points ``(n,)``, degrees from the meridian."""
+    easting, northing = np.empty(lon.size), np.empty(lon.size)
+    for i in range(lon.size):
+        turn = lon[i] + 180.0
+        lam = math.radians(turn - 360.0 * math.floor(turn / 360.0) - 180.0)
+        sin_phi = math.sin(math.radians(lat[i]))
+        t = math.sinh(math.atanh(sin_phi) - _E * math.atanh(_E * sin_phi))
+        xi = math.atan2(t, math.cos(lam))
+        eta = math.asinh(math.sin(lam) / math.hypot(t, math.cos(lam)))
+        dx, dy = _series(_ALPHA, xi, eta)
+        easting[i], northing[i] = 500_000.0 + _RADIUS * (eta + dx), _RADIUS * (xi + dy)
+    return easting, northing
+
+
+@kernel
+def _inverse(easting: Floats, northing: Floats) -> tuple[Floats, Floats]:
+    """Degrees from the meridian and latitude of points ``(n,)``; metres, northing from the equator."""
+    lon, lat = np.empty(easting.size), np.empty(easting.size)
+    for i in range(easting.size):
+        eta, xi = (easting[i] - 500_000.0) / _RADIUS, northing[i] / _RADIUS
+        dx, dy = _series(_BETA, xi, eta)
+        x, y = eta - dx, xi - dy
+        chi = math.asin(math.sin(y) / math.cosh(x))
+        _, along = _series(_DELTA, chi, 0.0)
+        lon[i], lat[i] = math.degrees(math.atan2(math.sinh(x), math.cos(y))), math.degrees(chi + along)
+    return lon, lat

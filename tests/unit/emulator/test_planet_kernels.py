@@ -1,0 +1,49 @@
+"""Compiled loops of the planet against the array formulas that they stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from geomeld_build.emulator.worlds.planet.ground.frames import cells_of, subdivide
+
+Array = NDArray[np.float64]
+
+
+def points(count: int) -> tuple[Array, Array]:
+    """Lon/lat degrees, some beyond 180, some on the borders of bands."""
+    rng = np.random.default_rng(count)
+    lon, lat = rng.uniform(-190, 190, count), rng.uniform(-89.99, 89.99, count)
+    lat[::10] = np.rint(lat[::10] / 2) * 2 * 0.99999
+    return lon, lat
+
+
+@pytest.mark.parametrize("size_km", [9.0, 12.0, 0.7])
+def test_cells_equal_the_formula(size_km: float) -> None:
+    lon, lat = points(3000)
+    cells = cells_of(lon.reshape(60, 50), lat.reshape(60, 50), size_km)
+    band = np.floor(lat / 2.0)
+    circumference = 360.0 * 111.2 * np.maximum(np.cos(np.radians(2.0 * band + 1.0)), 0.01)
+    columns, rows = np.maximum(np.rint(circumference / size_km), 3.0), max(1.0, round(2.0 * 111.2 / size_km))
+    u, v = (lon + 180.0) % 360.0 / 360.0 * columns, (lat / 2.0 - band) * rows
+    for found, expected in (
+        (cells.band, band),
+        (cells.column, np.floor(u)),
+        (cells.row, np.floor(v)),
+    ):
+        np.testing.assert_array_equal(found.ravel(), expected)
+    np.testing.assert_allclose(cells.x.ravel(), (u - np.floor(u) - 0.5) * circumference / columns * 1e3, atol=1e-6)
+    np.testing.assert_allclose(cells.y.ravel(), (v - np.floor(v) - 0.5) * 2.0 * 111.2 / rows * 1e3, atol=1e-6)
+
+
+def test_parts_of_cells_lie_where_the_cells_lie() -> None:
+    lon, lat = points(2000)
+    cells = cells_of(lon, lat, 12.0)
+    parts = subdivide(cells, 4)
+    np.testing.assert_array_equal(parts.column // 4, cells.column)
+    np.testing.assert_array_equal(parts.row // 4, cells.row)
+    np.testing.assert_array_equal(parts.band, cells.band)
+    np.testing.assert_allclose((parts.column % 4 + 0.5 - 2.0) * parts.width + parts.x, cells.x, atol=1e-6)
+    np.testing.assert_allclose((parts.row % 4 + 0.5 - 2.0) * parts.height + parts.y, cells.y, atol=1e-6)
+    assert (np.abs(parts.x) <= parts.width / 2 + 1e-6).all()
