@@ -21,11 +21,11 @@ _compiling = threading.Lock()
 
 
 def helper(function: _Function) -> _Function:
-    """A function that kernels of the same module call.
+    """A function that kernels of the same module call; its code becomes part of theirs, so that loops stay vectors.
 
     Of the same module: numba compares a cached kernel with its own file, and would not notice another one's changes.
     """
-    return cast("_Function", njit(nogil=True, inline="never")(function))
+    return cast("_Function", njit(nogil=True, forceinline=True)(function))
 
 
 def kernel(function: _Function) -> _Function:

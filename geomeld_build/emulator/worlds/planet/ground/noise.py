@@ -104,18 +104,30 @@ class Octaves:
     matrices: Floats
     """``(octave, 3, 3)``: rotation divided by the wavelength in km."""
     shifts: Floats
-    """``(octave, 3, 1)``."""
+    """``(octave, 3)``."""
     keys: NDArray[np.uint64]
-    """``(octave, 1)``."""
+    """``(octave,)``."""
 
     @classmethod
     def of(cls, key: int, wavelengths_km: Sequence[float]) -> Octaves:
         """Octaves of these wavelengths, keyed by ``key`` and their position."""
         seeds = [key_of(key, index) for index in range(len(wavelengths_km))]
         matrices = np.stack([_rotation(seed) / length for seed, length in zip(seeds, wavelengths_km, strict=True)])
-        shifts = np.array([[[unit_of(seed, axis, 9) * 1e3] for axis in range(3)] for seed in seeds])
-        return cls(matrices, shifts, np.array(seeds, dtype=np.uint64)[:, None])
+        shifts = np.array([[unit_of(seed, axis, 9) * 1e3 for axis in range(3)] for seed in seeds])
+        return cls(matrices, shifts, np.array(seeds, dtype=np.uint64))
 
     def at(self, xyz: Floats) -> Floats:
         """Noise ``(octave, n)`` at points ``(3, n)`` in km."""
-        return lattice_noise(np.matmul(self.matrices, xyz) + self.shifts, self.keys)
+        count = self.keys.size
+        return self.mixed(xyz, np.ones(count), np.arange(count))
+
+    def mixed(self, xyz: Floats, weights: Floats, channels: Ints) -> Floats:
+        """Weighted sums of octaves ``(channel, n)`` at points ``(3, n)`` in km.
+
+        Args:
+            xyz: the points.
+            weights: one an octave.
+            channels: for each octave the sum that it is part of; every number from 0 on has one.
+        """
+        points = np.ascontiguousarray(xyz)
+        return lattice_noise(points, self.matrices, self.shifts, self.keys, weights, channels)
