@@ -113,7 +113,7 @@ class GroundModel:
         self.seed = seed
         self.terrain = TerrainModel(seed)
         self._blocks: BlockCache[Ground] = BlockCache(remembered)
-        self._heights: BlockCache[NDArray[np.float32]] = BlockCache(4 * remembered)
+        self._heights: BlockCache[NDArray[np.float32]] = BlockCache(remembered)
 
     def block(self, epsg: int, row: int, column: int) -> Ground:
         """The ground of one block of a UTM zone."""

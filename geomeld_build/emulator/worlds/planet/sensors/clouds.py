@@ -90,7 +90,8 @@ def _octaves(seed: int, name: str, lengths: tuple[float, ...]) -> Octaves:
 
 def _sum(octaves: Octaves, xyz: Floats, weights: Floats) -> Floats:
     """The weighted sum ``(n,)`` of octaves at points ``(3, n)``."""
-    return octaves.mixed(xyz, weights, np.zeros(weights.size, dtype=np.int64))[0]
+    total: Floats = octaves.mixed(xyz, weights, np.zeros(weights.size, dtype=np.int64))[0]
+    return total
 
 
 class CloudSky:

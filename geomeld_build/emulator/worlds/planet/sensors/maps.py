@@ -330,11 +330,19 @@ class Elevation(_Map):
     version = 1_600_000_000_000_000
     properties: Mapping[str, Any] = {}
 
+    def __init__(self, ground: GroundModel, map_error: float = 1.0) -> None:
+        super().__init__(ground, map_error)
+        self._blocks: BlockCache[NDArray[Any]] = BlockCache(256)
+
     def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:  # noqa: ARG002
         """Values and mask ``(2, y, x)`` of a window of the grid."""
-        return assemble(self._block, row0, row1, col0, col1, size=self.grid.side)
 
-    def _block(self, row: int, column: int) -> NDArray[Any]:
+        def block(row: int, column: int) -> NDArray[Any]:
+            return self._blocks.get((row, column), lambda: self._make(row, column))
+
+        return assemble(block, row0, row1, col0, col1, size=self.grid.side)
+
+    def _make(self, row: int, column: int) -> NDArray[Any]:
         truth, water = self.ground.heights(row, column).astype(np.float64)
         key = key_of(self.ground.seed, "gdem")
         steps = np.arange(self.grid.side)
