@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import geomeld_build
+from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
 from geomeld_build.emulator.worlds.planet.ground.noise import (
     Octaves,
     cell_draws,
@@ -122,3 +123,12 @@ def test_kernels_work_where_no_cache_folder_can_be_written() -> None:
     done = subprocess.run([sys.executable, "-c", _CHILD], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == float(at(np.full((3, 1), 0.25))[0]).hex()
+
+
+def test_part_of_a_bank_has_the_values_of_the_whole() -> None:
+    bank = NoiseBank(5, "test", {"a": {90.0: 0.5, 20.0: 0.3}, "b": {7.0: 1.0}, "c": {3.0: 0.2, 1.0: 0.1}})
+    xyz = unit_xyz(*np.meshgrid(np.linspace(0, 3, 7), np.linspace(-2, 2, 5)))
+    whole, part = bank.at(xyz), bank.only("c", "a").at(xyz)
+    assert set(part) == {"a", "c"}
+    for name, values in part.items():
+        np.testing.assert_array_equal(values, whole[name])

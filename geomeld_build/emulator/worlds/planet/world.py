@@ -16,6 +16,7 @@ from geomeld_build.emulator.worlds.planet.ground.biomes import biome_of
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, epsg_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, GroundModel
+from geomeld_build.emulator.worlds.planet.sensors.countries import Countries
 from geomeld_build.emulator.worlds.planet.sensors.derived import CloudScore, DynamicWorld
 from geomeld_build.emulator.worlds.planet.sensors.ecoregions import Ecoregions
 from geomeld_build.emulator.worlds.planet.sensors.maps import (
@@ -92,8 +93,10 @@ class PlanetWorld:
             SurfaceWater(self._ground, map_error),
         )
         self._images: dict[str, ImageRecord] = {one.id: one.record() for one in maps}
-        table = Ecoregions(seed, self._ground.terrain.macro)
-        self._tables: dict[str, TableAsset] = {table.id: table}
+        self._ecoregions = Ecoregions(seed, self._ground.terrain.macro)
+        self._countries = Countries(seed, self._ground.terrain.macro)
+        tables: tuple[TableAsset, ...] = (self._ecoregions, self._countries)
+        self._tables = {table.id: table for table in tables}
 
     def find(self, asset_id: str) -> ImageRecord | CollectionAsset | TableAsset | None:
         """The asset with this id; ``COLLECTION/INDEX`` finds a member image. None = does not exist."""

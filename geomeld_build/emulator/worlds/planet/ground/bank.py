@@ -29,13 +29,12 @@ class NoiseBank:
     def only(self, *channels: str) -> NoiseBank:
         """A bank of some of the channels, with the values they have here."""
         part = object.__new__(NoiseBank)
-        part._weights = []
-        kept: list[int] = []
-        for name, start, weights in self._weights:
-            if name in channels:
-                part._weights.append((name, len(kept), weights))
-                kept.extend(range(start, start + weights.size))
+        part._names = tuple(name for name in self._names if name in channels)
+        numbers = np.array([self._names.index(name) for name in part._names])
+        kept = np.flatnonzero(np.isin(self._channels, numbers))
         part._octaves = self._octaves.part(kept)
+        part._weights = self._weights[kept]
+        part._channels = np.searchsorted(numbers, self._channels[kept])
         return part
 
     def at(self, xyz: Floats) -> dict[str, Floats]:

@@ -125,10 +125,9 @@ class Octaves:
         shifts = np.array([[unit_of(seed, axis, 9) * 1e3 for axis in range(3)] for seed in seeds])
         return cls(matrices, shifts, np.array(seeds, dtype=np.uint64))
 
-    def part(self, kept: Sequence[int]) -> Octaves:
+    def part(self, kept: Ints) -> Octaves:
         """Some of the octaves, unchanged."""
-        where = list(kept)
-        return Octaves(self.matrices[where], self.shifts[where], self.keys[where])
+        return Octaves(self.matrices[kept], self.shifts[kept], self.keys[kept])
 
     def at(self, xyz: Floats) -> Floats:
         """Noise ``(octave, n)`` at points ``(3, n)`` in km."""
