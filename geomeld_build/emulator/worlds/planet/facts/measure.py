@@ -33,7 +33,7 @@ from geomeld_build.emulator.worlds.planet.sensors.ecoregions import Ecoregions
 from geomeld_build.emulator.worlds.planet.sensors.sun import year_angle
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
 
-__all__ = ["Atlas", "Extent", "facts_of"]
+__all__ = ["Atlas", "Extent", "distance_m", "facts_of"]
 
 _Array = NDArray[np.float64]
 _SEASONS = ("winter", "spring", "summer", "autumn")
@@ -121,7 +121,7 @@ def facts_of(ground: GroundModel, atlas: Atlas, extent: Extent, time_ms: float) 
         towns=tuple(
             town
             for town in towns_in(ground, (box[0] - reach, box[1] - reach, box[2] + reach, box[3] + reach))
-            if _near(outline, town.lon, town.lat) < town.radius_m
+            if distance_m(outline, town.lon, town.lat) < town.radius_m
         ),
         rivers=tuple(river for river in rivers_in(ground, box) if river.line.intersects(outline)),
     )
@@ -224,7 +224,7 @@ def _season(lat: float, time_ms: float) -> str:
     return _SEASONS[(month % 12 // 3 + (2 if lat < 0.0 else 0)) % 4]
 
 
-def _near(outline: shapely.Polygon, lon: float, lat: float) -> float:
+def distance_m(outline: shapely.Polygon, lon: float, lat: float) -> float:
     """Metres from a place to an outline, to a few percent."""
     west, south, east, north = outline.bounds
     lon = lon - 360.0 * np.round((lon - (west + east) / 2) / 360.0)

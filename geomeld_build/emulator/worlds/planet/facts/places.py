@@ -27,7 +27,7 @@ from geomeld_build.emulator.worlds.planet.ground.settlement import (
 )
 from geomeld_build.emulator.worlds.planet.ground.truth import GroundModel
 
-__all__ = ["Box", "River", "Road", "Town", "rivers_in", "roads_in", "towns_in"]
+__all__ = ["Box", "River", "Road", "Town", "cells_around", "middle_of", "rivers_in", "roads_in", "towns_in"]
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; longitudes may pass 180."""
@@ -76,7 +76,7 @@ class River:
     """Lon/lat degrees."""
 
 
-def _cells_around(ground: GroundModel, box: Box, kind: Kind) -> Cells:
+def cells_around(ground: GroundModel, box: Box, kind: Kind) -> Cells:
     """Every cell of a kind that has ground in a box, once."""
     west, south, east, north = box
     lon, lat = np.meshgrid(np.linspace(west, east, 24), np.linspace(south, north, 24))
@@ -87,7 +87,7 @@ def _cells_around(ground: GroundModel, box: Box, kind: Kind) -> Cells:
     return Cells(*(getattr(every, name)[first] for name in Cells.__slots__))
 
 
-def _at(cells: Cells, kind: Kind, x: Floats, y: Floats) -> tuple[Cells, tuple[Floats, Floats]]:
+def middle_of(cells: Cells, kind: Kind, x: Floats, y: Floats) -> tuple[Cells, tuple[Floats, Floats]]:
     """Points ``x``, ``y`` metres from the middles of cells, and their lon/lat degrees in the bent frame."""
     here = replace(cells, x=x, y=y)
     if kind is TOWN:
@@ -122,7 +122,7 @@ def roads_in(ground: GroundModel, box: Box) -> list[Road]:
 
 
 def _roads_of(ground: GroundModel, box: Box, kind: Kind) -> Iterator[Road]:
-    cells = _cells_around(ground, box, kind)
+    cells = cells_around(ground, box, kind)
     for arm, (across, up) in {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}.items():
         reach = np.where(up != 0, cells.height, cells.width) / 2
         counts = np.ceil(reach / _STEP_M).astype(np.int64) + 1
@@ -131,7 +131,7 @@ def _roads_of(ground: GroundModel, box: Box, kind: Kind) -> Iterator[Road]:
         away = share * np.repeat(reach, counts)
         # The very middle and the very border belong to either side: a hair towards this arm.
         away = np.clip(away, 1e-6, np.repeat(reach, counts) - 1e-6)
-        here, frame = _at(many, kind, across * away, up * away)
+        here, frame = middle_of(many, kind, across * away, up * away)
         lon, lat = ground.terrain.unbent(*frame)
         lon = _beside(lon, box)
         there = kind.arms(ground.seed, here, _people(ground, lon, lat))[0 if up else 1]
@@ -155,9 +155,9 @@ def towns_in(ground: GroundModel, box: Box) -> list[Town]:
     """The settlements of every cell that has ground in a box."""
     found = []
     for kind in (TOWN, VILLAGE):
-        cells = _cells_around(ground, box, kind)
+        cells = cells_around(ground, box, kind)
         zero = np.zeros(cells.band.size)
-        here, frame = _at(cells, kind, zero, zero)
+        here, frame = middle_of(cells, kind, zero, zero)
         lon, lat = ground.terrain.unbent(*frame)
         lon = _beside(lon, box)
         there, radius = kind.at(ground.seed, here, _people(ground, lon, lat))

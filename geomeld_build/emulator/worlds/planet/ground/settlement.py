@@ -25,6 +25,7 @@ __all__ = [
     "lots",
     "parcels",
     "settlement",
+    "streets_of",
 ]
 
 TOWN_CELL_KM = 12.0
@@ -156,10 +157,15 @@ class Lots:
     """Share of the pixel under streets."""
 
 
+def streets_of(seed: int, cells: Cells) -> Floats:
+    """From street to street in the cells of villages, m; 0.7 of it the other way, with two lots each way between."""
+    result: Floats = 60.0 + 45.0 * _draws(key_of(seed, "lots"), cells)[0]
+    return result
+
+
 def lots(seed: int, cells: Cells) -> Lots:
     """The lots at pixels; ``cells`` are those of villages."""
-    key = key_of(seed, "lots")
-    street = 60.0 + 45.0 * _draws(key, cells)[0]
+    key, street = key_of(seed, "lots"), streets_of(seed, cells)
     lot_x, lot_y = cells.x / street, cells.y / (street * 0.7)
     column, row = np.floor(lot_x), np.floor(lot_y)
     to_street = np.minimum(np.minimum(lot_x - column, column + 1 - lot_x), np.minimum(lot_y - row, row + 1 - lot_y))
