@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.noise_kernel import (
     PRIMES,
+    hash_bits,
     hash_draws,
     hash_normals,
     hash_units,
@@ -23,6 +24,7 @@ __all__ = [
     "Floats",
     "Ints",
     "Octaves",
+    "cell_bits",
     "cell_draws",
     "cell_hash",
     "cell_normal",
@@ -60,6 +62,12 @@ def _codes(keys: Sequence[int], coordinates: tuple[NDArray[Any], ...]) -> _Bits:
     for prime, axis in zip(PRIMES, coordinates, strict=False):
         total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
     return np.ascontiguousarray(total)
+
+
+def cell_bits(keys: Sequence[int], *coordinates: NDArray[Any]) -> _Bits:
+    """64 random bits for each key and set of integer coordinates (arrays that broadcast against each other)."""
+    codes = _codes(keys, coordinates)
+    return hash_bits(codes.ravel()).reshape(codes.shape)
 
 
 def cell_hash(key: int, *coordinates: NDArray[Any]) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
 
-__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
+__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_bits", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
 
 PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
 """Factors of the coordinates in a hash."""
@@ -37,6 +37,15 @@ def _mix(bits: np.uint64) -> np.uint64:
 def _corner(bits: np.uint64) -> np.float64:
     """A number in [0, 2**53) of a corner's hash."""
     return np.float64(_mix(bits) >> _S11)
+
+
+@kernel
+def hash_bits(codes: _Bits) -> _Bits:
+    """64 random bits of each code ``(n,)``."""
+    out = np.empty_like(codes)
+    for i in range(codes.size):
+        out[i] = _mix(codes[i])
+    return out
 
 
 @kernel
