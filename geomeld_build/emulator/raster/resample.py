@@ -1,6 +1,6 @@
 """Where each output pixel reads in a source lattice, and the weighted reading itself.
 
-Coordinates are exact: every output pixel *centre* is transformed by PROJ, no approximating grid. Nearest takes the
+Coordinates are exact: those of every output pixel *centre* by PROJ, to the last digits. Nearest takes the
 source pixel that contains the centre; bilinear the 4, bicubic the 16 nearest source centres, without anti-aliasing.
 Where centres coincide values are copied. Downsampling samples too: unlike the service there are no image pyramids.
 """
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geomeld_build.emulator.errors import EvalError
 from geomeld_build.emulator.raster.coords import transform_points
 from geomeld_build.emulator.raster.grid import SNAP, Grid, aligned_offset, columns_around, pixel_coordinates
+from geomeld_build.emulator.raster.smooth import smooth_coordinates
 from geomeld_build.emulator.values import Projection
 
 __all__ = ["MODES", "Pixels", "Plan", "build_plan", "grid_coordinates", "sample"]
@@ -89,6 +90,9 @@ _COORDINATES = _CoordinateCache(_CACHE_BYTES)
 
 
 def _transformed(crs: str, grid: Grid) -> tuple[Array, Array]:
+    smooth = smooth_coordinates(crs, grid)
+    if smooth is not None:
+        return smooth
     x, y = np.broadcast_arrays(*grid.centres())
     out_x, out_y = transform_points(grid.crs, crs, x.ravel(), y.ravel())
     shape = (grid.height, grid.width)

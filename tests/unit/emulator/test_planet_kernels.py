@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from geomeld_build.emulator.worlds import planet
 from geomeld_build.emulator.worlds.planet.ground.frames import cells_of, subdivide
 
 Array = NDArray[np.float64]
@@ -47,3 +51,23 @@ def test_parts_of_cells_lie_where_the_cells_lie() -> None:
     np.testing.assert_allclose((parts.column % 4 + 0.5 - 2.0) * parts.width + parts.x, cells.x, atol=1e-6)
     np.testing.assert_allclose((parts.row % 4 + 0.5 - 2.0) * parts.height + parts.y, cells.y, atol=1e-6)
     assert (np.abs(parts.x) <= parts.width / 2 + 1e-6).all()
+
+
+def kernel_modules() -> list[Path]:
+    """Modules of the planet that define compiled functions."""
+    found = [path for path in Path(planet.__path__[0]).rglob("*.py") if "@kernel" in path.read_text(encoding="utf-8")]
+    assert len(found) > 3
+    return found
+
+
+@pytest.mark.parametrize("path", kernel_modules(), ids=lambda path: path.stem)
+def test_kernels_use_nothing_of_another_module(path: Path) -> None:
+    # A cached kernel is compared with its own file only: it would go on with the old value.
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = [n for n in tree.body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("geomeld_build")]
+    foreign = {alias.asname or alias.name for statement in imports for alias in statement.names}
+    for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
+        marks = {mark.id for mark in function.decorator_list if isinstance(mark, ast.Name)}
+        if marks & {"kernel", "helper"}:
+            used = {n.id for line in function.body for n in ast.walk(line) if isinstance(n, ast.Name)}
+            assert not used & foreign, f"{path.name}: {function.name} uses {used & foreign}"

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import geomeld_build
+from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
 from geomeld_build.emulator.worlds.planet.ground.noise import (
     Octaves,
     cell_draws,
@@ -51,15 +52,28 @@ def formula(points: Points, keys: Bits) -> Points:
     return result
 
 
+def at(points: Points) -> Points:
+    """One octave at points in cells."""
+    return Octaves(np.eye(3)[None], np.zeros((1, 3)), np.array([7], dtype=np.uint64)).at(points)[0]
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 @pytest.mark.parametrize(("octaves", "count", "reach"), [(1, 1, 1.0), (3, 257, 30.0), (48, 400, 4e3), (2, 1000, 1e9)])
 def test_the_kernel_equals_the_formula_to_the_last_bit(octaves: int, count: int, reach: float) -> None:
     rng = np.random.default_rng(count)
-    points = rng.uniform(-reach, reach, (octaves, 3, count))
-    # Corners of cells, where a weight is 0 and the next cell begins.
-    points[..., ::7] = np.rint(points[..., ::7])
-    keys = rng.integers(0, 2**64, (octaves, 1), dtype=np.uint64)
-    np.testing.assert_array_equal(lattice_noise(points, keys), formula(points, keys))
+    xyz, matrices = rng.uniform(-reach, reach, (3, count)), rng.normal(0, 1, (octaves, 3, 3))
+    shifts, weights = rng.uniform(0, 1e3, (octaves, 3)), rng.uniform(0.1, 1, octaves)
+    # One octave leaves the points where they are: whole numbers are corners of cells, where a weight is 0.
+    matrices[0], shifts[0] = np.eye(3), 0.0
+    xyz[:, ::7] = np.rint(xyz[:, ::7])
+    keys = rng.integers(0, 2**64, octaves, dtype=np.uint64)
+    channels = np.arange(octaves) // 2
+    turned = sum(matrices[:, :, axis, None] * xyz[None, axis][:, None] for axis in range(3))
+    noise = formula(turned + shifts[:, :, None], keys[:, None]) * weights[:, None]
+    sums = np.zeros((channels[-1] + 1, count))
+    for octave, channel in enumerate(channels):
+        sums[channel] += noise[octave]
+    np.testing.assert_array_equal(lattice_noise(xyz, matrices, shifts, keys, weights, channels), sums)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
@@ -85,10 +99,9 @@ def test_octaves_have_mean_zero_and_deviation_one() -> None:
 
 
 def test_noise_is_continuous_across_cells() -> None:
-    line = np.zeros((1, 3, 4001))
-    line[0, 0] = np.linspace(-2.0, 2.0, 4001)
-    line[0, 1:] = 0.3
-    noise = lattice_noise(line, np.array([[7]], dtype=np.uint64))[0]
+    line = np.full((3, 4001), 0.3)
+    line[0] = np.linspace(-2.0, 2.0, 4001)
+    noise = at(line)
     # The steepest a cell can be: the whole range of 2 gains, times 1.875, the steepest point of the quintic weight.
     assert np.abs(np.diff(noise)).max() <= 2 * GAIN * 1.875 * 0.001
     assert np.ptp(noise) > 1.0
@@ -96,8 +109,9 @@ def test_noise_is_continuous_across_cells() -> None:
 
 _CHILD = """
 import numpy as np
-from geomeld_build.emulator.worlds.planet.ground.noise_kernel import lattice_noise
-print(lattice_noise(np.full((1, 3, 1), 0.25), np.array([[7]], dtype=np.uint64))[0, 0].hex())
+from geomeld_build.emulator.worlds.planet.ground.noise import Octaves
+octaves = Octaves(np.eye(3)[None], np.zeros((1, 3)), np.array([7], dtype=np.uint64))
+print(octaves.at(np.full((3, 1), 0.25))[0, 0].hex())
 """
 
 
@@ -108,5 +122,13 @@ def test_kernels_work_where_no_cache_folder_can_be_written() -> None:
     environment["NUMBA_CACHE_LOCATOR_CLASSES"] = "UserProvidedCacheLocator"
     done = subprocess.run([sys.executable, "-c", _CHILD], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    here = lattice_noise(np.full((1, 3, 1), 0.25), np.array([[7]], dtype=np.uint64))[0, 0]
-    assert done.stdout.strip() == float(here).hex()
+    assert done.stdout.strip() == float(at(np.full((3, 1), 0.25))[0]).hex()
+
+
+def test_part_of_a_bank_has_the_values_of_the_whole() -> None:
+    bank = NoiseBank(5, "test", {"a": {90.0: 0.5, 20.0: 0.3}, "b": {7.0: 1.0}, "c": {3.0: 0.2, 1.0: 0.1}})
+    xyz = unit_xyz(*np.meshgrid(np.linspace(0, 3, 7), np.linspace(-2, 2, 5)))
+    whole, part = bank.at(xyz), bank.only("c", "a").at(xyz)
+    assert set(part) == {"a", "c"}
+    for name, values in part.items():
+        np.testing.assert_array_equal(values, whole[name])

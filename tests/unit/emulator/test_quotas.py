@@ -37,7 +37,7 @@ def test_reading_too_much_exceeds_memory(own_server: Start, pixels: Any) -> None
 
 
 def test_concurrency_quota(own_server: Start) -> None:
-    server = own_server(quota=QuotaSettings(concurrent=2, per_second=None), latency=LatencySettings(fixed_s=0.3))
+    server = own_server(quota=QuotaSettings(concurrent=2, per_second=None), latency=LatencySettings(fixed_s=1.0))
     barrier = threading.Barrier(5)
 
     def ask(number: int) -> tuple[int, str]:

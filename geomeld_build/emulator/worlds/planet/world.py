@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.base import CollectionAsset, ImageRecord, TableAsset
+from geomeld_build.emulator.worlds.planet.facts.measure import Atlas, Extent, facts_of
+from geomeld_build.emulator.worlds.planet.facts.model import TileFacts
 from geomeld_build.emulator.worlds.planet.ground.biomes import biome_of
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, epsg_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, GroundModel
+from geomeld_build.emulator.worlds.planet.sensors.countries import Countries
 from geomeld_build.emulator.worlds.planet.sensors.derived import CloudScore, DynamicWorld
 from geomeld_build.emulator.worlds.planet.sensors.ecoregions import Ecoregions
 from geomeld_build.emulator.worlds.planet.sensors.maps import (
@@ -92,8 +95,10 @@ class PlanetWorld:
             SurfaceWater(self._ground, map_error),
         )
         self._images: dict[str, ImageRecord] = {one.id: one.record() for one in maps}
-        table = Ecoregions(seed, self._ground.terrain.macro)
-        self._tables: dict[str, TableAsset] = {table.id: table}
+        self._ecoregions = Ecoregions(seed, self._ground.terrain.macro)
+        self._countries = Countries(seed, self._ground.terrain.macro)
+        tables: tuple[TableAsset, ...] = (self._ecoregions, self._countries)
+        self._tables = {table.id: table for table in tables}
 
     def find(self, asset_id: str) -> ImageRecord | CollectionAsset | TableAsset | None:
         """The asset with this id; ``COLLECTION/INDEX`` finds a member image. None = does not exist."""
@@ -134,6 +139,22 @@ class PlanetWorld:
             found["water"][at], found["classes"][at] = ground.water[i, j], ground.classes[i, j]
             found["cover"][(slice(None), *at)] = ground.cover[:, i, j]
         return found
+
+    def facts(self, epsg: int, left: float, top: float, time_ms: float, size: float = 1280.0) -> TileFacts:
+        """What is really in a tile at a time, for tests; nothing of it is served.
+
+        Args:
+            epsg: the UTM zone.
+            left: easting of the tile's western edge, m; a multiple of 10.
+            top: northing of its northern edge, m; a multiple of 10.
+            time_ms: milliseconds since 1970.
+            size: side of the tile, m; a multiple of 10.
+
+        Raises:
+            ValueError: an edge is no multiple of 10 m.
+        """
+        atlas = Atlas(self._ecoregions, self._countries)
+        return facts_of(self._ground, atlas, Extent(epsg, left, top, size), time_ms)
 
     def biomes(self, lon: Floats, lat: Floats) -> NDArray[np.uint8]:
         """Biome numbers at lon/lat degrees: 0 = sea, 1..14 = BIOME_NUM, 15 = rock and ice."""

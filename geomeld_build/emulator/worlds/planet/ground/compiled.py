@@ -3,6 +3,9 @@
 Nothing is compiled with fast mathematics: a kernel does the operations of its source in their order, so that every
 machine serves the same bytes. A kernel is called with one type of each argument, contiguous arrays: another type would
 be compiled anew.
+
+numba compares a cached kernel with its own file only. Kernels therefore use nothing of ours that another module
+defines, be it a function or a number.
 """
 
 from __future__ import annotations
@@ -21,11 +24,8 @@ _compiling = threading.Lock()
 
 
 def helper(function: _Function) -> _Function:
-    """A function that kernels of the same module call.
-
-    Of the same module: numba compares a cached kernel with its own file, and would not notice another one's changes.
-    """
-    return cast("_Function", njit(nogil=True, inline="never")(function))
+    """A function that kernels of the same module call; its code becomes part of theirs, so that loops stay vectors."""
+    return cast("_Function", njit(nogil=True, forceinline=True)(function))
 
 
 def kernel(function: _Function) -> _Function:

@@ -43,8 +43,8 @@ class LatticeSpec:
 UTM_LATTICE = LatticeSpec(size=60, macro=60, meso=10, fine=2, group=4)
 """10 m pixels of a UTM zone; 60 px blocks nest the 20 m and 60 m pixels of Sentinel-2."""
 
-ASTER_LATTICE = LatticeSpec(size=30, macro=30, meso=5, fine=1, group=4)
-"""1 arc-second pixels."""
+ASTER_LATTICE = LatticeSpec(size=60, macro=30, meso=5, fine=1, group=2)
+"""1 arc-second pixels; larger blocks than nodes would need, for a call costs more than a pixel."""
 
 
 @lru_cache(maxsize=64)

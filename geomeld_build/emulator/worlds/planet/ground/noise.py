@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.noise_kernel import (
     PRIMES,
+    hash_bits,
     hash_draws,
     hash_normals,
     hash_units,
@@ -23,9 +24,11 @@ __all__ = [
     "Floats",
     "Ints",
     "Octaves",
+    "cell_bits",
     "cell_draws",
     "cell_hash",
     "cell_normal",
+    "cell_normals",
     "key_of",
     "unit_of",
     "unit_xyz",
@@ -51,29 +54,43 @@ def unit_of(*parts: int | str) -> float:
     return (key_of(*parts) >> 11) * 2.0**-53
 
 
-def _codes(key: int, coordinates: tuple[NDArray[Any], ...]) -> _Bits:
-    """What is hashed: one number for each set of coordinates."""
-    total: _Bits = np.array([key & _MASK], dtype=np.uint64)
+def _codes(keys: Sequence[int], coordinates: tuple[NDArray[Any], ...]) -> _Bits:
+    """What is hashed: one number for each key and set of coordinates."""
+    total: _Bits = np.array([key & _MASK for key in keys], dtype=np.uint64)
+    if total.size > 1:
+        total = total.reshape(-1, *(1,) * max(axis.ndim for axis in coordinates))
     for prime, axis in zip(PRIMES, coordinates, strict=False):
         total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
     return np.ascontiguousarray(total)
 
 
+def cell_bits(keys: Sequence[int], *coordinates: NDArray[Any]) -> _Bits:
+    """64 random bits for each key and set of integer coordinates (arrays that broadcast against each other)."""
+    codes = _codes(keys, coordinates)
+    return hash_bits(codes.ravel()).reshape(codes.shape)
+
+
 def cell_hash(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Numbers in [0, 1) keyed by integer coordinates (arrays that broadcast against each other)."""
-    codes = _codes(key, coordinates)
+    codes = _codes((key,), coordinates)
     return hash_units(codes.ravel()).reshape(codes.shape)
 
 
 def cell_draws(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Four numbers in [0, 1) of 16 bits each, ``(4, ...)``: cheaper than four hashes."""
-    codes = _codes(key, coordinates)
+    codes = _codes((key,), coordinates)
     return hash_draws(codes.ravel()).reshape(4, *codes.shape)
 
 
 def cell_normal(key: int, *coordinates: NDArray[Any]) -> Floats:
     """About standard normal numbers keyed by integer coordinates: the sum of four 16-bit uniforms of one hash."""
-    codes = _codes(key, coordinates)
+    codes = _codes((key,), coordinates)
+    return hash_normals(codes.ravel()).reshape(codes.shape)
+
+
+def cell_normals(keys: Sequence[int], *coordinates: NDArray[Any]) -> Floats:
+    """``cell_normal`` of several keys together, ``(key, ...)``."""
+    codes = _codes(keys, coordinates)
     return hash_normals(codes.ravel()).reshape(codes.shape)
 
 
@@ -104,23 +121,34 @@ class Octaves:
     matrices: Floats
     """``(octave, 3, 3)``: rotation divided by the wavelength in km."""
     shifts: Floats
-    """``(octave, 3, 1)``."""
+    """``(octave, 3)``."""
     keys: NDArray[np.uint64]
-    """``(octave, 1)``."""
+    """``(octave,)``."""
 
     @classmethod
     def of(cls, key: int, wavelengths_km: Sequence[float]) -> Octaves:
         """Octaves of these wavelengths, keyed by ``key`` and their position."""
         seeds = [key_of(key, index) for index in range(len(wavelengths_km))]
         matrices = np.stack([_rotation(seed) / length for seed, length in zip(seeds, wavelengths_km, strict=True)])
-        shifts = np.array([[[unit_of(seed, axis, 9) * 1e3] for axis in range(3)] for seed in seeds])
-        return cls(matrices, shifts, np.array(seeds, dtype=np.uint64)[:, None])
+        shifts = np.array([[unit_of(seed, axis, 9) * 1e3 for axis in range(3)] for seed in seeds])
+        return cls(matrices, shifts, np.array(seeds, dtype=np.uint64))
 
-    def part(self, kept: Sequence[int]) -> Octaves:
+    def part(self, kept: Ints) -> Octaves:
         """Some of the octaves, unchanged."""
-        where = list(kept)
-        return Octaves(self.matrices[where], self.shifts[where], self.keys[where])
+        return Octaves(self.matrices[kept], self.shifts[kept], self.keys[kept])
 
     def at(self, xyz: Floats) -> Floats:
         """Noise ``(octave, n)`` at points ``(3, n)`` in km."""
-        return lattice_noise(np.matmul(self.matrices, xyz) + self.shifts, self.keys)
+        count = self.keys.size
+        return self.mixed(xyz, np.ones(count), np.arange(count))
+
+    def mixed(self, xyz: Floats, weights: Floats, channels: Ints) -> Floats:
+        """Weighted sums of octaves ``(channel, n)`` at points ``(3, n)`` in km.
+
+        Args:
+            xyz: the points.
+            weights: one an octave.
+            channels: for each octave the sum that it is part of; every number from 0 on has one.
+        """
+        points = np.ascontiguousarray(xyz)
+        return lattice_noise(points, self.matrices, self.shifts, self.keys, weights, channels)

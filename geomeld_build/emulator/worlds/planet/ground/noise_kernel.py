@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
 
-__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
+__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_bits", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
 
 PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
 """Factors of the coordinates in a hash."""
@@ -23,6 +23,7 @@ _S16, _S32, _S48, _LOW = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(
 _UNIT = 2.0**-52
 
 _Bits = NDArray[np.uint64]
+_Floats = NDArray[np.float64]
 
 
 @helper
@@ -39,7 +40,16 @@ def _corner(bits: np.uint64) -> np.float64:
 
 
 @kernel
-def hash_units(codes: _Bits) -> NDArray[np.float64]:
+def hash_bits(codes: _Bits) -> _Bits:
+    """64 random bits of each code ``(n,)``."""
+    out = np.empty_like(codes)
+    for i in range(codes.size):
+        out[i] = _mix(codes[i])
+    return out
+
+
+@kernel
+def hash_units(codes: _Bits) -> _Floats:
     """Numbers in [0, 1) of codes ``(n,)``."""
     out = np.empty(codes.size)
     for i in range(codes.size):
@@ -48,7 +58,7 @@ def hash_units(codes: _Bits) -> NDArray[np.float64]:
 
 
 @kernel
-def hash_draws(codes: _Bits) -> NDArray[np.float64]:
+def hash_draws(codes: _Bits) -> _Floats:
     """Four numbers in [0, 1) of each code ``(n,)``, ``(4, n)``: the 16-bit parts of one hash."""
     out = np.empty((4, codes.size))
     for i in range(codes.size):
@@ -61,7 +71,7 @@ def hash_draws(codes: _Bits) -> NDArray[np.float64]:
 
 
 @kernel
-def hash_normals(codes: _Bits) -> NDArray[np.float64]:
+def hash_normals(codes: _Bits) -> _Floats:
     """About standard normal numbers of codes ``(n,)``: the sum of the four 16-bit parts of one hash."""
     out = np.empty(codes.size)
     for i in range(codes.size):
@@ -76,36 +86,51 @@ def _weight(part: np.float64) -> np.float64:
     return part * part * part * (part * (part * 6.0 - 15.0) + 10.0)
 
 
+@helper
+def _noise(x: np.float64, y: np.float64, z: np.float64, key: np.uint64) -> np.float64:
+    """Value noise at one point in cells."""
+    floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
+    wx, wy, wz = _weight(x - floor_x), _weight(y - floor_y), _weight(z - floor_z)
+    base = key + np.uint64(np.int64(floor_x)) * _PX
+    base += np.uint64(np.int64(floor_y)) * _PY
+    base += np.uint64(np.int64(floor_z)) * _PZ
+    near, far = base + _PY, base + _PZ
+    across = far + _PY
+    a, b, c, d = _corner(base), _corner(near), _corner(far), _corner(across)
+    a += (_corner(base + _PX) - a) * wx
+    b += (_corner(near + _PX) - b) * wx
+    c += (_corner(far + _PX) - c) * wx
+    d += (_corner(across + _PX) - d) * wx
+    a += (b - a) * wy
+    c += (d - c) * wy
+    return ((a + (c - a) * wz) * _UNIT - 1.0) * GAIN
+
+
 @kernel
-def lattice_noise(points: NDArray[np.float64], keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Value noise at lattice coordinates.
+def lattice_noise(
+    xyz: _Floats, matrices: _Floats, shifts: _Floats, keys: _Bits, weights: _Floats, channels: NDArray[np.int64]
+) -> _Floats:
+    """Weighted sums of octaves of value noise.
 
     Args:
-        points: ``(octave, 3, n)`` float64, contiguous, in cells.
-        keys: ``(octave, 1)`` uint64.
+        xyz: points ``(3, n)``, km.
+        matrices: ``(octave, 3, 3)``, from km to cells of the octave.
+        shifts: ``(octave, 3)``, cells.
+        keys: ``(octave,)``.
+        weights: ``(octave,)``.
+        channels: ``(octave,)``: which channel an octave is added to; every channel from 0 on has one.
 
     Returns:
-        ``(octave, n)`` float64, mean 0, deviation about 1.
+        ``(channel, n)``; an octave has mean 0 and a deviation of about 1.
     """
-    octaves, _, count = points.shape
-    out = np.empty((octaves, count))
-    for octave in range(octaves):
-        key = keys[octave, 0]
-        for i in range(count):
-            x, y, z = points[octave, 0, i], points[octave, 1, i], points[octave, 2, i]
-            floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
-            wx, wy, wz = _weight(x - floor_x), _weight(y - floor_y), _weight(z - floor_z)
-            base = key + np.uint64(np.int64(floor_x)) * _PX
-            base += np.uint64(np.int64(floor_y)) * _PY
-            base += np.uint64(np.int64(floor_z)) * _PZ
-            near, far = base + _PY, base + _PZ
-            across = far + _PY
-            a, b, c, d = _corner(base), _corner(near), _corner(far), _corner(across)
-            a += (_corner(base + _PX) - a) * wx
-            b += (_corner(near + _PX) - b) * wx
-            c += (_corner(far + _PX) - c) * wx
-            d += (_corner(across + _PX) - d) * wx
-            a += (b - a) * wy
-            c += (d - c) * wy
-            out[octave, i] = ((a + (c - a) * wz) * _UNIT - 1.0) * GAIN
+    out = np.zeros((channels.max() + 1, xyz.shape[1]))
+    for octave in range(channels.size):
+        m, key, weight, total = matrices[octave], keys[octave], weights[octave], out[channels[octave]]
+        sx, sy, sz = shifts[octave, 0], shifts[octave, 1], shifts[octave, 2]
+        for i in range(xyz.shape[1]):
+            x, y, z = xyz[0, i], xyz[1, i], xyz[2, i]
+            u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + sx
+            v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + sy
+            w = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + sz
+            total[i] += weight * _noise(u, v, w, key)
     return out

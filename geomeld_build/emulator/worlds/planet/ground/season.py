@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.truth import PIXEL_M, Ground
 
 __all__ = ["Season", "season_of", "wetness"]
@@ -38,8 +39,22 @@ class Season:
 
 
 def _step(low: float, high: float, value: _Small) -> _Small:
-    t = np.clip((value - _F(low)) * _F(1.0 / (high - low)), 0, 1)
-    result: _Small = t * t * (_F(3) - _F(2) * t)
+    """0 at ``low``, 1 at ``high``, smooth between."""
+    return _rise(np.ravel(value), _F(low), _F(1.0 / (high - low))).reshape(value.shape)
+
+
+@kernel
+def _rise(value: _Small, low: np.float32, slope: np.float32) -> _Small:
+    out = np.empty_like(value)
+    for i in range(value.size):
+        t = min(max((value[i] - low) * slope, _F(0)), _F(1))
+        out[i] = t * t * (_F(3) - _F(2) * t)
+    return out
+
+
+def _within_year(days: _Small) -> _Small:
+    """Days brought to 0..365."""
+    result: _Small = days - _F(365) * np.floor(days * _F(1.0 / 365.0))
     return result
 
 
@@ -83,13 +98,13 @@ def _crops(ground: Ground, year: float, sign: float, warmth: _Small) -> tuple[_S
     day = (year / (2 * np.pi) * 365.0 + (0.0 if sign > 0 else 182.5)) % 365.0
     peak_rainy = 205.0 - 110.0 * ground.winter_rain
     peak = peak_rainy + 70.0 * (ground.crop_phase - 0.5) - 45.0 * (ground.crop_kind < 0.28)
-    since = (_F(day) - peak + 182.5) % 365.0 - 182.5
+    since = _within_year(_F(day) - peak + _F(182.5)) - _F(182.5)
     grown = _step(-62.0, -15.0, since) * (1 - _step(22.0, 40.0, since))
     ripe = _step(22.0, 40.0, since) * (1 - _step(52.0, 66.0, since))
     sown = (ground.crop_kind < 0.9) * _step(2.0, 9.0, warmth)
     # In warm and watered places a second crop follows half a year later.
     second = (ground.crop_kind < 0.62) * (ground.mean > 18.0) * (ground.rain > 500.0)
-    again = (since % 365.0) - 182.5
+    again = _within_year(since) - _F(182.5)
     grown = np.maximum(grown, second * _step(-55.0, -15.0, again) * (1 - _step(20.0, 38.0, again)))
     vigour = 0.72 + 0.28 * np.clip(ground.moisture, 0, 1)
     return grown * sown * vigour, ripe * sown

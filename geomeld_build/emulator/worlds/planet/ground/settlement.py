@@ -5,15 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.frames import Cells, cells_of, subdivide
 from geomeld_build.emulator.worlds.planet.ground.macro import smoothstep
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_draws, cell_hash, key_of
 
-__all__ = ["Parcels", "Settlement", "frames", "parcels", "settlement"]
+__all__ = [
+    "EMPTY_LOTS",
+    "TOWN",
+    "TOWN_CELL_KM",
+    "VILLAGE",
+    "VILLAGES_PER_SIDE",
+    "Kind",
+    "Lots",
+    "Parcels",
+    "Settlement",
+    "frames",
+    "lots",
+    "parcels",
+    "settlement",
+    "streets_of",
+]
 
-_TOWN_CELL_KM = 12.0
-_VILLAGES_PER_SIDE = 4
+TOWN_CELL_KM = 12.0
+VILLAGES_PER_SIDE = 4
+EMPTY_LOTS = 0.12
+"""Share of the lots that nobody built on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,39 @@ class Settlement:
     """Roads between settlements."""
     density: Floats
     """How far inside a town or village: 1 in its middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of settlement: at most one in the middle of each of its cells, and the roads that lead there."""
+
+    name: str
+    smallest: float
+    largest: float
+    """Radius of the smallest, and what the largest has on top, m."""
+    lane: float
+    """Half the width of the roads, m."""
+
+    def at(self, seed: int, cells: Cells, people: Floats) -> tuple[NDArray[np.bool_], Floats]:
+        """Whether the cells have a settlement where so many people live, and its radius in m."""
+        drawn = _draws(key_of(seed, self.name), cells)
+        return drawn[0] < 1.15 * people, self.smallest + self.largest * drawn[1] * drawn[1] * np.sqrt(people)
+
+    def arms(self, seed: int, cells: Cells, people: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether roads run there along the cells' middle lines, north and south, and east and west.
+
+        An arm has one number on both sides of the border between two cells, so that it goes on beyond it.
+        """
+        key = key_of(seed, self.name)
+        north, east = (cells.y > 0).astype(np.int64), (cells.x > 0).astype(np.int64)
+        wanted = 1.5 * people + 0.02 * (people > 0.0)
+        upright = cell_hash(key + 7, cells.band, cells.row + north, cells.column) < wanted
+        level = cell_hash(key + 8, cells.band, cells.row, cells.column + east) < wanted
+        return upright, level
+
+
+TOWN = Kind("town", 250.0, 1500.0, 5.5)
+VILLAGE = Kind("village", 70.0, 240.0, 2.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +102,8 @@ def _draws(key: int, cells: Cells) -> Floats:
 
 def frames(frame_lon: Floats, frame_lat: Floats) -> tuple[Cells, Cells]:
     """The cells of towns and those of villages at bent lon/lat degrees."""
-    towns = cells_of(frame_lon, frame_lat, _TOWN_CELL_KM)
-    return towns, subdivide(towns, _VILLAGES_PER_SIDE)
+    towns = cells_of(frame_lon, frame_lat, TOWN_CELL_KM)
+    return towns, subdivide(towns, VILLAGES_PER_SIDE)
 
 
 def settlement(seed: int, cells: tuple[Cells, Cells], people: Floats, ragged: Floats) -> Settlement:
@@ -72,44 +123,56 @@ def settlement(seed: int, cells: tuple[Cells, Cells], people: Floats, ragged: Fl
     fray = 1.0 + 0.22 * ragged
     density = np.zeros_like(people)
     road = np.zeros_like(people)
-    sizes = (("town", towns, 250.0, 1500.0, 5.5), ("village", villages, 70.0, 240.0, 2.4))
-    for name, places, smallest, largest, lane in sizes:
-        key = key_of(seed, name)
-        drawn = _draws(key, places)
-        radius = smallest + largest * drawn[1] * drawn[1] * np.sqrt(people)
+    for kind, places in ((TOWN, towns), (VILLAGE, villages)):
+        there, radius = kind.at(seed, places, people)
         away = np.hypot(places.x, places.y) * fray
-        there = drawn[0] < 1.15 * people
         density = np.maximum(density, there * (1.0 - smoothstep(0.55, 1.0, away / radius)))
-        road = np.maximum(road, _roads(key, places, people, lane))
-    built = density * _blocks(seed, villages, density) if density.any() else density
+        road = np.maximum(road, _roads(kind.arms(seed, places, people), places, kind.lane))
+    built = density
+    if density.any():
+        plots = lots(seed, villages)
+        built = density * np.maximum(plots.sealed, plots.roof * (0.6 + 0.4 * density))
     return Settlement(built=np.clip(built, 0.0, 1.0), road=road * (1.0 - density), density=density)
 
 
-def _roads(key: int, cells: Cells, people: Floats, lane: float) -> Floats:
-    """Roads along the middle lines of cells; an arm reaches the edge when both cells want it."""
-    north, east = (cells.y > 0).astype(np.int64), (cells.x > 0).astype(np.int64)
-    arm_y = cell_hash(key + 7, cells.band, cells.row + north, cells.column)
-    arm_x = cell_hash(key + 8, cells.band, cells.row, cells.column + east)
-    wanted = 1.5 * people + 0.02 * (people > 0.0)
+def _roads(arms: tuple[NDArray[np.bool_], NDArray[np.bool_]], cells: Cells, lane: float) -> Floats:
+    """Fraction of the pixel under the roads along the middle lines of cells."""
     full = min(1.0, lane / 5.0)
-    along_y = np.clip((lane + 5.0 - np.abs(cells.x)) / 10.0, 0.0, full) * (arm_y < wanted)
-    along_x = np.clip((lane + 5.0 - np.abs(cells.y)) / 10.0, 0.0, full) * (arm_x < wanted)
+    along_y = np.clip((lane + 5.0 - np.abs(cells.x)) / 10.0, 0.0, full) * arms[0]
+    along_x = np.clip((lane + 5.0 - np.abs(cells.y)) / 10.0, 0.0, full) * arms[1]
     road: Floats = np.maximum(along_x, along_y)
     return road
 
 
-def _blocks(seed: int, cells: Cells, density: Floats) -> Floats:
-    """Built fraction inside a settlement: lots of 25-45 m between streets."""
-    key = key_of(seed, "lots")
-    street = 60.0 + 45.0 * _draws(key, cells)[0]
+@dataclass(frozen=True, slots=True)
+class Lots:
+    """The lots of a settlement at pixels: 25-45 m wide, in blocks between streets."""
+
+    row: Floats
+    column: Floats
+    """Whole numbers, counted in the cell of the village."""
+    roof: Floats
+    """Share of the lot under roofs, where the settlement is densest."""
+    sealed: Floats
+    """Share of the pixel under streets."""
+
+
+def streets_of(seed: int, cells: Cells) -> Floats:
+    """From street to street in the cells of villages, m; 0.7 of it the other way, with two lots each way between."""
+    result: Floats = 60.0 + 45.0 * _draws(key_of(seed, "lots"), cells)[0]
+    return result
+
+
+def lots(seed: int, cells: Cells) -> Lots:
+    """The lots at pixels; ``cells`` are those of villages."""
+    key, street = key_of(seed, "lots"), streets_of(seed, cells)
     lot_x, lot_y = cells.x / street, cells.y / (street * 0.7)
     column, row = np.floor(lot_x), np.floor(lot_y)
     to_street = np.minimum(np.minimum(lot_x - column, column + 1 - lot_x), np.minimum(lot_y - row, row + 1 - lot_y))
     sealed = np.clip((7.0 - to_street * street * 0.7) / 10.0 + 0.3, 0.0, 0.75)
-    lot = cell_hash(key + 1, cells.band, cells.row * 4096 + cells.column, np.floor(lot_x * 2), np.floor(lot_y * 2))
-    roofs = np.where(lot < 0.12, 0.02, 0.25 + 0.65 * lot) * (0.6 + 0.4 * density)
-    share: Floats = np.maximum(sealed, roofs)
-    return share
+    half_column, half_row = np.floor(lot_x * 2), np.floor(lot_y * 2)
+    lot = cell_hash(key + 1, cells.band, cells.row * 4096 + cells.column, half_column, half_row)
+    return Lots(half_row, half_column, np.where(lot < EMPTY_LOTS, 0.02, 0.25 + 0.65 * lot), sealed)
 
 
 def parcels(seed: int, places: tuple[Cells, Cells], latitude: Floats, people: Floats) -> Parcels:

@@ -33,6 +33,8 @@ _FINE = {
     "patch2": {0.2: 0.4, 0.1: 0.3},
 }
 _KM_PER_DEGREE = 111.2
+_UNBENDING = 25
+"""Steps of the inverse of bending; each leaves at most half of the distance."""
 _OPEN_SEA = -0.08
 """Value of ``Macro.coast`` below which no river matters any more."""
 
@@ -71,6 +73,7 @@ class TerrainModel:
         self._fine = NoiseBank(seed, "fine", _FINE)
         # A bank keys octaves by their place: the first channels of two banks of one name are the same.
         self._fine_heights = NoiseBank(seed, "fine", {"height": _FINE["height"]})
+        self._meso_warps = self._meso.only("warp_x", "warp_y", "meander_x", "meander_y")
         self._nodes: BlockCache[Floats] = BlockCache(128)
         self.drainage = Drainage(self.macro)
 
@@ -94,7 +97,7 @@ class TerrainModel:
         count = len(fields(Macro))
         macro = _bounded(Macro.unstack(pixel[:count]))
         lon, lat, lift, meander_x, meander_y, height, warp_x, warp_y, patch1, patch2 = pixel[count:]
-        frame_lon, frame_lat = _bend(lon, lat, macro, warp_x, warp_y)
+        frame_lon, frame_lat = _bend(lon, lat, (macro.warp_x, macro.warp_y), (warp_x, warp_y))
         rivers, lakes = self._water(macro, *_shifted(frame_lon, frame_lat, meander_x, meander_y))
         ragged = 1.0 + 0.11 * np.clip(warp_x + patch1, -2.5, 2.5)
         lakes = replace(lakes, distance=lakes.distance * ragged)
@@ -115,6 +118,20 @@ class TerrainModel:
             region=1.2 * macro.patch + 0.5 * warp_x,
         )
 
+    def bent(self, lon: Floats, lat: Floats, rivers: bool = False) -> tuple[Floats, Floats]:
+        """Where places lie in the frame in which towns and roads are laid out, or in that of rivers; degrees."""
+        noise = self._meso_warps.at(unit_xyz(lon, lat))
+        found = _bend(lon, lat, self.macro.warps(lon, lat), (noise["warp_x"], noise["warp_y"]))
+        return _shifted(*found, noise["meander_x"], noise["meander_y"]) if rivers else found
+
+    def unbent(self, lon: Floats, lat: Floats, rivers: bool = False) -> tuple[Floats, Floats]:
+        """The inverse of ``bent``, within a metre: places that lie at lon/lat degrees of the frame."""
+        there_lon, there_lat = lon, lat
+        for _ in range(_UNBENDING):
+            found_lon, found_lat = self.bent(there_lon, there_lat, rivers)
+            there_lon, there_lat = there_lon + 0.8 * (lon - found_lon), there_lat + 0.8 * (lat - found_lat)
+        return there_lon, there_lat
+
     def _group(self, group: Block) -> Floats:
         """Fields ``(field, node, node)`` at the meso nodes of a group: xyz, the macro fields, and those added here."""
         spec = group.spec
@@ -126,7 +143,8 @@ class TerrainModel:
         fields_here = Macro.unstack(macro)
         lift = np.zeros_like(lon)
         if fields_here.coast.max() > _OPEN_SEA:
-            lift = self.drainage.lift(*_bend(lon, lat, fields_here, noise["warp_x"], noise["warp_y"]))
+            bends = (fields_here.warp_x, fields_here.warp_y), (noise["warp_x"], noise["warp_y"])
+            lift = self.drainage.lift(*_bend(lon, lat, *bends))
         names = ("meander_x", "meander_y", "height", "warp_x", "warp_y", "patch1", "patch2")
         return np.concatenate((xyz, macro, np.stack([lon, lat, lift, *(noise[n] for n in names)])))
 
@@ -150,9 +168,13 @@ def _bounded(macro: Macro) -> Macro:
     )
 
 
-def _bend(lon: Floats, lat: Floats, macro: Macro, warp_x: Floats, warp_y: Floats) -> tuple[Floats, Floats]:
-    east, north = bend_degrees(macro.warp_x, macro.warp_y, lat)
-    return _shifted(lon + east, np.clip(lat + north, -89.99, 89.99), 0.03 * warp_x, 0.03 * warp_y)
+_Pair = tuple[Floats, Floats]
+
+
+def _bend(lon: Floats, lat: Floats, wide: _Pair, close: _Pair) -> _Pair:
+    """Places in the bent frame, from the wide (5 km) and the close (1 km) warps."""
+    east, north = bend_degrees(*wide, lat)
+    return _shifted(lon + east, np.clip(lat + north, -89.99, 89.99), 0.03 * close[0], 0.03 * close[1])
 
 
 def _shifted(lon: Floats, lat: Floats, east_km: Floats, north_km: Floats) -> tuple[Floats, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.cover import Climate, climate_of, cover_of, tree_height
+from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES
+from geomeld_build.emulator.worlds.planet.ground.cover_kernel import LAYERS, cover_block
 from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, HALO, UTM_LATTICE, Block
-from geomeld_build.emulator.worlds.planet.ground.macro import Macro, smoothstep
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_normal, key_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.settlement import frames, parcels, settlement
-from geomeld_build.emulator.worlds.planet.ground.terrain import Terrain, TerrainModel
+from geomeld_build.emulator.worlds.planet.ground.terrain import TerrainModel
 
 __all__ = ["ASTER_ORIGIN", "BLOCK", "PIXEL_M", "Ground", "GroundModel", "utm_place"]
 
@@ -113,7 +113,7 @@ class GroundModel:
         self.seed = seed
         self.terrain = TerrainModel(seed)
         self._blocks: BlockCache[Ground] = BlockCache(remembered)
-        self._heights: BlockCache[NDArray[np.float32]] = BlockCache(4 * remembered)
+        self._heights: BlockCache[NDArray[np.float32]] = BlockCache(remembered)
 
     def block(self, epsg: int, row: int, column: int) -> Ground:
         """The ground of one block of a UTM zone."""
@@ -132,51 +132,42 @@ class GroundModel:
     def _make(self, epsg: int, row: int, column: int) -> Ground:
         block = Block(epsg, UTM_LATTICE, utm_place(epsg), row, column)
         whole = self.terrain.of(block)
-        north = _inner(np.gradient(whole.elevation, axis=0)) / -PIXEL_M
-        east = _inner(np.gradient(whole.elevation, axis=1)) / PIXEL_M
-        ground = _cropped(whole)
-        climate = climate_of(ground)
-        # Cells are the same for towns and fields; working them out is a tenth of a block.
-        cells = frames(ground.frame_lon, ground.frame_lat)
-        towns = settlement(self.seed, cells, ground.macro.people, ground.patch1)
-        plots = parcels(self.seed, cells, ground.lat, ground.macro.people)
-        slope = np.hypot(north, east)
-        cover, _ = cover_of(ground, climate, slope, towns, plots)
+        macro, lat, lon = whole.macro, _inner(whole.lat), _inner(whole.lon)
+        people = _inner(macro.people)
+        # Cells are the same for towns and fields.
+        cells = frames(_inner(whole.frame_lon), _inner(whole.frame_lat))
+        towns = settlement(self.seed, cells, people, _inner(whole.patch1))
+        plots = parcels(self.seed, cells, lat, people)
         columns, rows = (_inner(axis) for axis in block.pixels())
         grain = cell_normal(key_of(self.seed, "grain", epsg), rows, columns)
-        small = {
-            "elevation": ground.elevation,
-            "east": east,
-            "north": north,
-            "cover": cover,
-            "wet": ground.wet,
-            "margin": ground.margin,
-            "sea": ground.sea,
-            "mean": climate.mean,
-            "swing": ground.macro.swing,
-            "moisture": climate.moisture,
-            "rain": ground.macro.rain,
-            "winter_rain": ground.macro.winter_rain,
-            "dry_season": ground.macro.dry_season,
-            "needles": _needles(ground, climate),
-            "height": tree_height(cover, ground, climate, grain) * (ground.wet < 4.0),
+        found = cover_block(
+            _dense(whole.elevation, whole.wet, whole.patch1, whole.patch2, whole.region),
+            _dense(macro.sea_warmth, macro.swing, macro.rain, macro.people, macro.marsh, macro.coast, macro.conifer),
+            _dense(plots.rank, plots.edge, plots.habit),
+            _dense(towns.built, towns.road, towns.density),
+            grain,
+        )
+        given = {
+            "elevation": _inner(whole.elevation),
+            "wet": _inner(whole.wet),
+            "margin": _inner(whole.margin),
+            "sea": _inner(whole.sea),
+            "swing": _inner(macro.swing),
+            "rain": _inner(macro.rain),
+            "winter_rain": _inner(macro.winter_rain),
+            "dry_season": _inner(macro.dry_season),
             "crop_kind": plots.kind,
             "crop_phase": plots.phase,
-            "soil": ground.macro.soil,
-            "texture": ground.patch1,
+            "soil": _inner(macro.soil),
+            "texture": _inner(whole.patch1),
             "grain": grain,
         }
-        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in small.items()}
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in given.items()}
+        arrays |= {"cover": found[: len(CLASSES)], **dict(zip(LAYERS, found[len(CLASSES) :], strict=True))}
         middle = BLOCK // 2
-        return Ground(lat=float(ground.lat[middle, middle]), lon=float(ground.lon[middle, middle]), **arrays)
+        return Ground(lat=float(lat[middle, middle]), lon=float(lon[middle, middle]), **arrays)
 
 
-def _cropped(terrain: Terrain) -> Terrain:
-    arrays = {item.name: _inner(getattr(terrain, item.name)) for item in fields(Terrain) if item.name != "macro"}
-    macro = {item.name: _inner(getattr(terrain.macro, item.name)) for item in fields(Macro)}
-    return Terrain(macro=Macro(**macro), **arrays)
-
-
-def _needles(ground: Terrain, climate: Climate) -> Floats:
-    cold = 1.0 - smoothstep(3.0, 9.0, climate.mean)
-    return np.clip(cold + smoothstep(0.3, 1.2, ground.macro.conifer) * (climate.mean < 21.0), 0.0, 1.0)
+def _dense(*arrays: Floats) -> tuple[Floats, ...]:
+    """Contiguous arrays, as compiled loops want them."""
+    return tuple(np.ascontiguousarray(array) for array in arrays)

@@ -68,8 +68,8 @@ def cover_percentages(seed: int, points: CloudPoints, datatakes: list[tuple[str,
         np.concatenate([part.shifts for part in parts]),
         np.concatenate([part.keys for part in parts]),
     )
-    noise = together.at(points.xyz).reshape(len(datatakes), len(_WIDE), -1)
-    wide = (noise * np.array(list(_WIDE.values()))[None, :, None]).sum(1)
+    sums = np.repeat(np.arange(len(datatakes)), len(_WIDE))
+    wide = together.mixed(points.xyz, np.tile(_WEIGHTS[: len(_WIDE)], len(datatakes)), sums)
     found = []
     for field, (_, time) in zip(wide, datatakes, strict=True):
         bias = cloud_bias(points.rain, points.dry_season, points.winter_rain, points.lat, year_angle(time))
@@ -84,8 +84,14 @@ def _octaves(seed: int, name: str, lengths: tuple[float, ...]) -> Octaves:
     """Octaves of one datatake: the rotations are shared, the draws and the shifts are its own."""
     count = len(lengths)
     start = key_of(seed, "clouds", name)
-    keys = np.array([[key_of(start, index)] for index in range(count)], dtype=np.uint64)
+    keys = np.array([key_of(start, index) for index in range(count)], dtype=np.uint64)
     return Octaves(_BASE.matrices[:count], _BASE.shifts[:count] + 50.0 * unit_of(start), keys)
+
+
+def _sum(octaves: Octaves, xyz: Floats, weights: Floats) -> Floats:
+    """The weighted sum ``(n,)`` of octaves at points ``(3, n)``."""
+    total: Floats = octaves.mixed(xyz, weights, np.zeros(weights.size, dtype=np.int64))[0]
+    return total
 
 
 class CloudSky:
@@ -97,28 +103,26 @@ class CloudSky:
         datatake: what its granules have in common.
         time_ms: when.
         """
-        self._octaves = _octaves(seed, datatake, tuple(_ALL))
+        octaves, count = _octaves(seed, datatake, tuple(_ALL)), len(_WIDE)
+        self._wide = Octaves(octaves.matrices[:count], octaves.shifts[:count], octaves.keys[:count])
+        self._narrow = Octaves(octaves.matrices[count:], octaves.shifts[count:], octaves.keys[count:])
         self._year = year_angle(time_ms)
         self.height_km = 1.1 + 3.0 * unit_of(seed, datatake, "height")
 
     def clear(self, lon: float, lat: float, climate: tuple[Floats, Floats, Floats]) -> bool:
         """Whether no cloud can lie within some kilometres of a point."""
-        xyz = unit_xyz(np.array([lon]), np.array([lat]))
-        wide = Octaves(self._octaves.matrices[:2], self._octaves.shifts[:2], self._octaves.keys[:2]).at(xyz)
-        coarse = float((wide[:, 0] * _WEIGHTS[:2]).sum())
+        coarse = float(_sum(self._wide, unit_xyz(np.array([lon]), np.array([lat])), _WEIGHTS[: len(_WIDE)])[0])
         return coarse + float(cloud_bias(*climate, lat, self._year)) < -_MARGIN - _WITHIN_A_BLOCK
 
     def field(self, lon: Floats, lat: Floats, rain: Floats, dry_season: Floats, winter_rain: Floats) -> Floats | None:
         """The cloud field at points (arrays of one shape), None where the sky is clear throughout."""
         xyz = unit_xyz(lon, lat).reshape(3, -1)
-        wide = Octaves(self._octaves.matrices[:2], self._octaves.shifts[:2], self._octaves.keys[:2]).at(xyz)
         middle = float(lat.flat[lat.size // 2])
-        coarse = (wide * _WEIGHTS[:2, None]).sum(0).reshape(lon.shape)
+        coarse = _sum(self._wide, xyz, _WEIGHTS[: len(_WIDE)]).reshape(lon.shape)
         coarse = coarse + cloud_bias(rain, dry_season, winter_rain, middle, self._year)
         if coarse.max() < -_MARGIN:
             return None
-        rest = Octaves(self._octaves.matrices[2:], self._octaves.shifts[2:], self._octaves.keys[2:]).at(xyz)
-        result: Floats = coarse + (rest * _WEIGHTS[2:, None]).sum(0).reshape(lon.shape)
+        result: Floats = coarse + _sum(self._narrow, xyz, _WEIGHTS[len(_WIDE) :]).reshape(lon.shape)
         return result
 
     def shadow_offset_km(self, sun: Sun) -> tuple[float, float]:

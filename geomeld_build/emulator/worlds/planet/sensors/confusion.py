@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, cell_normal
-from geomeld_build.emulator.worlds.planet.ground.truth import Ground
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, cell_normals
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK
+from geomeld_build.emulator.worlds.planet.sensors.classes_kernel import add_patches
 
-__all__ = ["Confusion", "Hardness", "farmable"]
+__all__ = ["Confusion", "Hardness", "patch_draws"]
 
 _SIZES = ((16, 0.8), (5, 0.6))
 """Pixels between the nodes of the patches' noise, and its weight."""
@@ -25,79 +26,55 @@ _SIZES = ((16, 0.8), (5, 0.6))
 _Small = NDArray[np.float32]
 
 
-def _carry(axis: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], _Small]:
-    """Nodes around the pixels of one axis, and the matrix ``(pixel, node)`` that carries values from them."""
-    left = axis // size
-    nodes = np.arange(left.min(), left.max() + 2)
-    t = (axis - left * size + 0.5) / size
-    t = t * t * (3.0 - 2.0 * t)
-    matrix = np.zeros((axis.size, nodes.size), dtype=np.float32)
-    steps = np.arange(axis.size)
-    matrix[steps, left - nodes[0]], matrix[steps, left - nodes[0] + 1] = 1.0 - t, t
-    return nodes, matrix
-
-
-@dataclass(frozen=True, slots=True)
 class Hardness:
     """How hard places are to classify: the sum of fields, some of which several maps share."""
 
-    fields: Sequence[tuple[int, float]]
-    """Key and weight of each."""
+    def __init__(self, fields: Sequence[tuple[int, float]]) -> None:
+        """Args:
+        fields: key and weight of each.
+        """
+        self._keys = [key for key, _ in fields]
+        self._shares = np.array([share for _, share in fields], dtype=np.float32)[:, None, None]
 
-    def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> _Small:
+    def at(self, row: int, column: int, factor: float) -> _Small:
         """About normal noise ``(y, x)``, in patches of 50 m to 300 m.
 
         Args:
-            rows: ``(y, 1)`` pixels of 10 m.
-            columns: ``(1, x)``.
+            row: of a block of the ground.
+            column: of the block.
+            factor: on the noise.
         """
-        total = np.zeros((rows.size, columns.size), dtype=np.float32)
+        total = np.zeros((BLOCK, BLOCK), dtype=np.float32)
+        if factor == 0.0:
+            return total
+        top, left = row * BLOCK, column * BLOCK
         for size, weight in _SIZES:
-            down, carry_down = _carry(rows.ravel(), size)
-            along, carry_along = _carry(columns.ravel(), size)
-            nodes = sum(
-                share * cell_normal(key + size, down[:, None], along[None, :]).astype(np.float32)
-                for key, share in self.fields
-            )
-            total += np.float32(weight) * (carry_down @ nodes @ carry_along.T)
+            down = np.arange(top // size, (top + BLOCK - 1) // size + 2)
+            along = np.arange(left // size, (left + BLOCK - 1) // size + 2)
+            drawn = cell_normals([key + size for key in self._keys], down[:, None], along)
+            nodes = (self._shares * drawn.astype(np.float32)).sum(axis=0)
+            add_patches(total, nodes, size, np.float32(factor * weight), top, left)
         return total
-
-
-def farmable(ground: Ground) -> NDArray[np.bool_]:
-    """Where a classifier that knows the climate may see fields."""
-    return np.asarray((ground.mean + ground.swing > 11.0) & (ground.moisture > 0.12), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
     """For each class: from which hardness on it is mistaken, and for what."""
 
-    limits: tuple[float, ...]
+    limits: _Small
     """By class; infinity = never."""
-    instead: tuple[tuple[int, int], ...]
+    instead: NDArray[np.int64]
     """By class: two others."""
-    crops: int
-    """The class of fields, which is never seen where none can be."""
 
-    def of(
-        self,
-        label: NDArray[np.int64],
-        hardness: _Small,
-        fields: NDArray[np.bool_],
-        places: tuple[int, NDArray[np.int64], NDArray[np.int64]],
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Where labels are mistaken, and for which class.
+    @classmethod
+    def of(cls, rules: Sequence[tuple[float, int, int]]) -> Confusion:
+        """Rules in the order of classes: limit and two others."""
+        limits = np.array([limit for limit, _, _ in rules], dtype=np.float32)
+        return cls(limits, np.array([[first, second] for _, first, second in rules], dtype=np.int64))
 
-        Args:
-            label: class numbers ``(y, x)`` without mistakes.
-            hardness: see ``Hardness``, after the factor on errors.
-            fields: where there can be fields.
-            places: key, rows and columns that choose between two classes, patch by patch.
-        """
-        key, rows, columns = places
-        wrong = hardness > np.array(self.limits, dtype=np.float32)[label]
-        second = cell_hash(key, rows // 12, columns // 12) > 0.5
-        pairs = np.array(self.instead)[label]
-        other = np.where(second, pairs[..., 1], pairs[..., 0])
-        spare = np.where(second, pairs[..., 0], pairs[..., 1])
-        return wrong, np.where((other == self.crops) & ~fields, spare, other)
+
+def patch_draws(key: int, row: int, column: int, size: int, kinds: int | None = None) -> Floats:
+    """Numbers 0..1 of the patches of ``size`` x ``size`` pixels of a block, ``([kind,] patch, patch)``."""
+    steps = np.arange(BLOCK // size)
+    places = (row * (BLOCK // size) + steps)[:, None], column * (BLOCK // size) + steps
+    return cell_hash(key, *places) if kinds is None else cell_hash(key, np.arange(kinds)[:, None, None], *places)

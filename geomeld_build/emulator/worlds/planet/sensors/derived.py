@@ -11,21 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
-from geomeld_build.emulator.worlds.planet.ground.cover import (
-    BARE,
-    BUILT,
-    CROP,
-    GRASS,
-    MANGROVE,
-    MOSS,
-    SHRUB,
-    SNOW,
-    TREE,
-    WETLAND,
-)
-from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, cell_normal, key_of, unit_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground
-from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, farmable
+from geomeld_build.emulator.worlds.planet.ground.noise import cell_normal, key_of, unit_of
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M
+from geomeld_build.emulator.worlds.planet.sensors.classes_kernel import dynamic_world_labels, dynamic_world_shares
+from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, patch_draws
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import GRANULE_PIXELS, Granule
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2 import Sentinel2, granule_window, swath_mask
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2_archive import Scene, Sentinel2Archive
@@ -172,11 +161,10 @@ class DynamicWorld(_FromScenes):
 
     def read(self, scene: Scene, band: str, row: int, column: int) -> NDArray[Any]:
         """``(2, y, x)``: probability or label, and mask; clouds and their shadows are masked."""
-        everything = self._instrument.derived(
-            (scene.datatake, scene.at.granule.epsg, row, column), self._make(scene, row, column)
-        )
-        position = len(PROBABILITIES) if band == "label" else PROBABILITIES.index(band)
-        return everything[[position, -1]]
+        label = band == "label"
+        key = (scene.datatake, scene.at.granule.epsg, row, column, label)
+        everything = self._instrument.derived(key, lambda: self._make(scene, row, column, label))
+        return everything if label else everything[[PROBABILITIES.index(band), -1]]
 
     def details(self, scene: Scene) -> dict[str, Any]:
         """Which scene it was made from."""
@@ -186,36 +174,10 @@ class DynamicWorld(_FromScenes):
             "system:asset_size": int(2e8 * scene.at.covered),
         }
 
-    def _make(self, scene: Scene, row: int, column: int) -> Any:
-        epsg = scene.at.granule.epsg
-
-        def make() -> _Small:
-            look = self._instrument.look(scene, row, column)
-            ground = self._instrument.ground.block(epsg, row, column)
-            shares = _shares(ground.cover, look.season.water, look.season.snow, look.season.green, self._error)
-            steps = np.arange(BLOCK)
-            rows, columns = (row * BLOCK + steps)[:, None], (column * BLOCK + steps)[None, :]
-            # Errors come in patches of a few pixels, and differ from scene to scene.
-            key = key_of("dynamic world", scene.datatake, epsg)
-            kinds = np.arange(len(PROBABILITIES))[:, None, None]
-            coarse = cell_hash(key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
-            draw = np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2) - 0.5
-            logits = 7.0 * shares + 0.9 * self._error * np.float32(1) * draw
-            if self._error:
-                self._mistake(logits, scene, ground, rows, columns)
-            soft = np.exp(logits - logits.max(axis=0))
-            soft /= soft.sum(axis=0)
-            label = soft.argmax(axis=0).astype(np.float64)
-            clear = (look.cloud < 0.12) & (look.shadow < 0.35)
-            return np.concatenate((soft, label[None], clear[None].astype(np.float64))).astype(np.float32)
-
-        return make
-
-    def _mistake(
-        self, logits: NDArray[Any], scene: Scene, ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]
-    ) -> None:
-        """Swap the likeliest class with the one it is taken for, so that probabilities and label agree."""
-        seed = self._instrument.ground.seed
+    def _make(self, scene: Scene, row: int, column: int, label: bool) -> _Small:
+        seed, epsg, error = self._instrument.ground.seed, scene.at.granule.epsg, self._error
+        look = self._instrument.look(scene, row, column)
+        ground, season = self._instrument.ground.block(epsg, row, column), look.season
         hard = Hardness(
             (
                 (key_of(seed, "hard to classify"), 0.8),
@@ -223,39 +185,32 @@ class DynamicWorld(_FromScenes):
                 (key_of(seed, "dynamic world", scene.datatake), 0.5),
             )
         )
-        label = logits.argmax(axis=0)
-        hardness = np.float32(self._error) * hard.at(rows, columns)
-        places = (key_of("dynamic world instead", scene.datatake), rows, columns)
-        wrong, other = _CONFUSION.of(label, hardness, farmable(ground), places)
-        y, x = np.nonzero(wrong)
-        first, second = label[y, x], other[y, x]
-        logits[first, y, x], logits[second, y, x] = logits[second, y, x], logits[first, y, x]
+        # Errors come in patches of a few pixels, and differ from scene to scene.
+        noise = patch_draws(key_of("dynamic world", scene.datatake, epsg), row, column, 3, len(PROBABILITIES))
+        choice = patch_draws(key_of("dynamic world instead", scene.datatake), row, column, 12)
+        return (dynamic_world_labels if label else dynamic_world_shares)(
+            (ground.cover, ground.mean, ground.swing, ground.moisture),
+            (season.water, season.snow, season.green),
+            (look.cloud, look.shadow),
+            noise,
+            hard.at(row, column, error),
+            choice,
+            error,
+            _CONFUSION.limits,
+            _CONFUSION.instead,
+        )
 
 
-_CONFUSION = Confusion(
-    # water, trees, grass, flooded vegetation, crops, shrub and scrub, built, bare, snow and ice
-    limits=(float("inf"), 0.75, 0.4, 0.3, 0.6, 0.35, 0.6, 0.7, 1.1),
-    instead=((0, 0), (5, 2), (5, 4), (2, 1), (2, 5), (2, 7), (7, 4), (5, 2), (7, 7)),
-    crops=4,
-)
-
-
-def _shares(cover: _Small, water: _Small, snow: _Small, green: _Small, error: float) -> _Small:
-    """Shares ``(class, y, x)`` in the classes of Dynamic World; dry grass is taken for shrub or bare ground."""
-    dry = 1 - water
-    parts = (
-        water,
-        (cover[TREE] + cover[MANGROVE] * 0.6) * dry,
-        (cover[GRASS] * ((1 - 0.55 * error) + 0.55 * error * green) + cover[MOSS] * 0.5) * dry,
-        (cover[WETLAND] + cover[MANGROVE] * 0.4) * dry,
-        cover[CROP] * dry,
-        (cover[SHRUB] + cover[GRASS] * (0.35 * error) * (1 - green) + cover[MOSS] * 0.5) * dry,
-        cover[BUILT] * dry * (1 + 0.15 * error),
-        (cover[BARE] + cover[GRASS] * (0.2 * error) * (1 - green)) * dry,
-        cover[SNOW] * dry,
+_CONFUSION = Confusion.of(
+    (
+        (float("inf"), 0, 0),  # water
+        (0.75, 5, 2),  # trees
+        (0.4, 5, 4),  # grass
+        (0.3, 2, 1),  # flooded vegetation
+        (0.6, 2, 5),  # crops
+        (0.35, 2, 7),  # shrub and scrub
+        (0.6, 7, 4),  # built
+        (0.7, 5, 2),  # bare
+        (1.1, 7, 7),  # snow and ice
     )
-    shares: _Small = np.stack(parts)
-    covered = snow * dry * np.float32(0.95)
-    shares *= 1 - covered * (1 - 0.5 * cover[TREE])
-    shares[8] += covered * (1 - 0.5 * cover[TREE])
-    return shares
+)

@@ -6,7 +6,6 @@ import math
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,11 @@ import shapely
 from geomeld_build.emulator.worlds.base import FeatureRecord
 from geomeld_build.emulator.worlds.planet.ground.biomes import BIOME_NAMES, ROCK_AND_ICE, SEA, biome_of
 from geomeld_build.emulator.worlds.planet.ground.macro import MacroModel
-from geomeld_build.emulator.worlds.planet.ground.noise import unit_of
+from geomeld_build.emulator.worlds.planet.ground.names import name_of
+from geomeld_build.emulator.worlds.planet.sensors.boxes import STEP, lattice, runs
 
 __all__ = ["Ecoregions"]
 
-_STEP = 1.0
-_NORTH, _SOUTH = 84.0, -84.0
 _PART_DEGREES = 24.0
 _SHORT = {
     1: "moist forests",
@@ -75,18 +73,12 @@ class Ecoregions:
             return self._rows
 
     def _make(self) -> list[FeatureRecord]:
-        lons = np.arange(-180.0, 180.0, _STEP) + _STEP / 2
-        lats = np.arange(_NORTH, _SOUTH, -_STEP) - _STEP / 2
-        lon, lat = np.meshgrid(lons, lats)
+        lon, lat = lattice()
         biomes = biome_of(self._macro.at(lon, lat), lat)
         groups: dict[tuple[str, int, int, int], list[shapely.Polygon]] = defaultdict(list)
-        for row, line in enumerate(biomes):
-            # Runs of one biome in a row become one box: fewer pieces to join.
-            starts = [0, *(int(i) + 1 for i in np.flatnonzero(np.diff(line))), line.size]
-            for first, last in pairwise(starts):
-                biome = int(line[first])
-                if biome != SEA:
-                    self._add(groups, biome, float(lats[row]), -180.0 + first * _STEP, -180.0 + last * _STEP)
+        for biome, row, first, behind in runs(biomes.astype(np.int64)):
+            if biome != SEA:
+                self._add(groups, biome, float(lat[row, 0]), -180.0 + first * STEP, -180.0 + behind * STEP)
         records: list[FeatureRecord] = []
         names = _names(sorted({(part, band, realm) for realm, _, part, band in groups}))
         for number, (key, boxes) in enumerate(sorted(groups.items())):
@@ -110,7 +102,7 @@ class Ecoregions:
             realm = realm_of((edge + end) / 2, lat)
             band = math.floor((lat + 90.0) / _PART_DEGREES)
             key = ("", ROCK_AND_ICE, 0, 0) if biome == ROCK_AND_ICE else (realm, biome, part, band)
-            groups[key].append(shapely.box(edge, lat - _STEP / 2, end, lat + _STEP / 2))
+            groups[key].append(shapely.box(edge, lat - STEP / 2, end, lat + STEP / 2))
             edge = end
 
 
@@ -132,20 +124,9 @@ def _record(number: int, key: tuple[str, int, int, int], name: str, shape: shape
     return FeatureRecord(id=f"{number:020x}", geometry=shape, properties=properties)
 
 
-_SYLLABLES = (
-    ("Ar", "Bel", "Cor", "Dun", "El", "Far", "Gal", "Hor", "Il", "Jar", "Kel", "Lor", "Mor", "Nar", "Or", "Per"),
-    ("a", "e", "i", "o", "an", "en", "in", "on"),
-    ("dor", "ford", "gan", "lun", "mar", "nia", "rath", "sia", "tor", "via"),
-)
-
-
 def _names(places: list[tuple[int, int, str]]) -> dict[tuple[int, int, str], str]:
     """An invented name for every place, the same for all biomes there, each used once."""
     found: dict[tuple[int, int, str], str] = {}
     for place in places:
-        picks = [unit_of("name", *place, i) for i in range(3)]
-        name = "".join(words[int(pick * len(words))] for words, pick in zip(_SYLLABLES, picks, strict=True))
-        while name in found.values():
-            name += _SYLLABLES[2][int(unit_of(name) * len(_SYLLABLES[2]))]
-        found[place] = name
+        found[place] = name_of(*place, taken=set(found.values()))
     return found

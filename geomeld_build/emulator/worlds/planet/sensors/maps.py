@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,15 @@ from geomeld_build.emulator.worlds.planet.ground.lattice import ASTER_LATTICE, B
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_draws, cell_hash, cell_normal, key_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.truth import ASTER_ORIGIN, BLOCK, PIXEL_M, Ground, GroundModel
-from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, farmable
+from geomeld_build.emulator.worlds.planet.sensors.classes_kernel import worldcover
+from geomeld_build.emulator.worlds.planet.sensors.confusion import Confusion, Hardness, patch_draws
+from geomeld_build.emulator.worlds.planet.sensors.maps_kernel import WATER_BANDS, canopy, gather, surface_water
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
 
 __all__ = ["CanopyHeight", "Elevation", "MapGrid", "SingleImageCollection", "SurfaceWater", "WorldCover"]
 
-Picture = Callable[[Ground, NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
+Picture = Callable[[Ground, int, int], NDArray[Any]]
+"""What a block of ground, at a row and a column of blocks, looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +63,21 @@ class MapGrid:
         """Pixel corners to degrees."""
         return columns / self.per_degree - 180.0, self.north - rows / self.per_degree
 
+    def zone(self, row: int, column: int) -> int:
+        """EPSG code of the UTM zone in which a block lies."""
+        # Zones of 6 degrees and the equator are block borders of all our grids.
+        west = int((column + 0.5) * self.side / self.per_degree)
+        return (32600 if (row + 0.5) * self.side < self.north * self.per_degree else 32700) + west // 6 % 60 + 1
+
     @lru_cache(maxsize=512)  # noqa: B019 - grids are constants
-    def ground_pixels(self, row: int, column: int) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
-        """For the pixels of a block: the UTM zone, and rows and columns of its 10 m pixels."""
+    def ground_pixels(self, row: int, column: int) -> NDArray[np.int32]:
+        """Rows and columns ``(2, y, x)``, on the ground's grid in the block's zone, of the pixels of a block."""
         side, step = self.side, self.side // 2
         lon, lat = Block(self, LatticeSpec(side, side, step, step), self.lonlat, row, column).lonlat(step)
-        middle_lon, middle_lat = self.lonlat(np.array((column + 0.5) * side), np.array((row + 0.5) * side))
-        # Zones of 6 degrees and the equator are block borders of all our grids.
-        zone = int((float(middle_lon) + 180.0) // 6.0) % 60 + 1
-        epsg = (32600 if middle_lat >= 0.0 else 32700) + zone
-        utm = Utm(epsg)
+        utm = Utm(self.zone(row, column))
         placed = np.stack(utm.forward(lon, lat))
         x, y = refine(placed, side, step, 0)[:, 1:-1, 1:-1]
-        return (
-            epsg,
-            np.floor((utm.false_northing - y) / PIXEL_M).astype(np.int64),
-            np.floor(x / PIXEL_M).astype(np.int64),
-        )
+        return np.floor(np.stack((utm.false_northing - y, x)) / PIXEL_M).astype(np.int32)
 
 
 class _Map(ABC):
@@ -133,59 +135,62 @@ class _GroundMap(_Map):
 
     def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
         """Values and mask ``(2, y, x)`` of a window of the grid: those of the 10 m pixels at its pixel centres."""
-        side, found = self.grid.side, np.zeros((2, row1 - row0, col1 - col0), dtype=np.int16)
-        for i in range(row0 // side, (row1 - 1) // side + 1):
-            for j in range(col0 // side, (col1 - 1) // side + 1):
-                rows = slice(max(row0, i * side), min(row1, (i + 1) * side))
-                columns = slice(max(col0, j * side), min(col1, (j + 1) * side))
-                inner = (
-                    slice(rows.start - i * side, rows.stop - i * side),
-                    slice(columns.start - j * side, columns.stop - j * side),
-                )
-                target = (slice(rows.start - row0, rows.stop - row0), slice(columns.start - col0, columns.stop - col0))
-                found[(slice(None), *target)] = self._gather(band, i, j, inner)
-        return found
+        side, parts = self.grid.side, []
+        # Zones begin at columns of blocks, hemispheres at rows: a window rarely spans two.
+        for top, bottom in _runs(lambda i: self.grid.zone(i, col0 // side), row0, row1, side):
+            strip = [
+                self._gather(band, top, bottom, left, right)
+                for left, right in _runs(lambda j: self.grid.zone(row0 // side, j), col0, col1, side)
+            ]
+            parts.append(strip[0] if len(strip) == 1 else np.concatenate(strip, axis=2))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
-    def _gather(self, band: str, row: int, column: int, inner: tuple[slice, slice]) -> NDArray[Any]:
-        """The part of one block of the grid inside a window."""
-        epsg, all_rows, all_columns = self.grid.ground_pixels(row, column)
-        rows, columns = all_rows[inner], all_columns[inner]
-        picture = self.picture(band)
-
-        def make(i: int, j: int) -> NDArray[Any]:
-            steps = np.arange(BLOCK)
-            return picture(self.ground.block(epsg, i, j), (i * BLOCK + steps)[:, None], (j * BLOCK + steps)[None, :])
+    def _gather(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:
+        """A window within one zone."""
+        side, picture = self.grid.side, self.picture(band)
+        epsg = self.grid.zone(row0 // side, col0 // side)
+        places = assemble(self.grid.ground_pixels, row0, row1, col0, col1, size=side)
+        (top, left), (bottom, right) = places.min(axis=(1, 2)).tolist(), (places.max(axis=(1, 2)) + 1).tolist()
 
         def block(i: int, j: int) -> NDArray[Any]:
-            return self._pictures.get((band, epsg, i, j), lambda: make(i, j))
+            return self._pictures.get((band, epsg, i, j), lambda: picture(self.ground.block(epsg, i, j), i, j))
 
-        top, left = int(rows.min()), int(columns.min())
-        wide = assemble(block, top, int(rows.max()) + 1, left, int(columns.max()) + 1)
-        return wide[..., rows - top, columns - left]
+        return gather(assemble(block, top, bottom, left, right), places, top, left)
+
+
+def _runs(kind: Callable[[int], int], start: int, stop: int, side: int) -> list[tuple[int, int]]:
+    """``start..stop`` cut where the kind of blocks of ``side`` changes."""
+    cuts = [start]
+    cuts += [i * side for i in range(start // side + 1, (stop - 1) // side + 1) if kind(i) != kind(i - 1)]
+    return list(pairwise((*cuts, stop)))
 
 
 def _with_mask(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
     return np.stack((values.astype(np.int16), mask.astype(np.int16)))
 
 
-_WORLDCOVER_CONFUSION = Confusion(
-    # tree, shrub, grass, crop, built, bare, snow, water, wetland, mangrove, moss
-    limits=(0.75, 0.3, 0.4, 0.6, 0.6, 0.7, 1.1, float("inf"), 0.2, 0.7, 0.5),
-    instead=(
-        (SHRUB, GRASS),
-        (GRASS, TREE),
-        (SHRUB, CROP),
-        (GRASS, SHRUB),
-        (BARE, GRASS),
-        (GRASS, SHRUB),
-        (BARE, MOSS),
-        (WATER, WATER),
-        (GRASS, TREE),
-        (TREE, WETLAND),
-        (GRASS, BARE),
-    ),
-    crops=CROP,
+def _pairs(row: int, column: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows ``(y, 1)`` and columns ``(x,)`` of the 2 x 2 pixels of a block."""
+    steps = np.arange(BLOCK // 2)
+    return (row * (BLOCK // 2) + steps)[:, None], column * (BLOCK // 2) + steps
+
+
+_WORLDCOVER_CONFUSION = Confusion.of(
+    (
+        (0.75, SHRUB, GRASS),  # tree
+        (0.3, GRASS, TREE),  # shrub
+        (0.4, SHRUB, CROP),  # grass
+        (0.6, GRASS, SHRUB),  # crop
+        (0.6, BARE, GRASS),  # built
+        (0.7, GRASS, SHRUB),  # bare
+        (1.1, BARE, MOSS),  # snow
+        (float("inf"), WATER, WATER),
+        (0.2, GRASS, TREE),  # wetland
+        (0.7, TREE, WETLAND),  # mangrove
+        (0.5, GRASS, BARE),  # moss
+    )
 )
+_CODES = np.array(CLASSES, dtype=np.int64)
 
 
 class WorldCover(_GroundMap):
@@ -222,31 +227,22 @@ class WorldCover(_GroundMap):
     def picture(self, band: str) -> Picture:  # noqa: ARG002 - one band only
         """The largest class, with errors in patches of about 30 m where classes mix."""
 
-        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
-            shares = ground.cover.astype(np.float64)
-            shares[SHRUB] *= 1.0 - self._missed_shrub
-            shares[BUILT] *= 1.0 + 0.15 * self._error
-            kinds = np.arange(len(CLASSES))[:, None, None]
-            coarse = cell_hash(self._key, kinds, rows[::3] // 3, columns[:, ::3] // 3)
-            shares += self._rough * np.repeat(np.repeat(coarse, 3, axis=1), 3, axis=2)
-            shares[:4] += 0.08 * self._error * cell_draws(self._key + 1, rows, columns)
-            label = np.array(CLASSES)[self._mistaken(shares.argmax(axis=0), ground, rows, columns)]
-            shore = ground.wet + 7.0 * self._error * cell_normal(self._key + 2, rows // 2, columns // 2)
-            label = np.where(shore > 0.0, 80, label)
-            # Tiles of the open sea do not exist.
-            return _with_mask(label, (ground.sea < 0.5) | (ground.wet < 12_000.0))
+        def make(ground: Ground, row: int, column: int) -> NDArray[Any]:
+            steps = np.arange(BLOCK)
+            pixels = (row * BLOCK + steps)[:, None], column * BLOCK + steps
+            coarse = patch_draws(self._key, row, column, 3, len(CLASSES))
+            return worldcover(
+                (ground.cover, ground.wet, ground.sea, ground.mean, ground.swing, ground.moisture),
+                (coarse, cell_draws(self._key + 1, *pixels), cell_normal(self._key + 2, *_pairs(row, column))),
+                self._hard.at(row, column, self._error),
+                patch_draws(self._key + 4, row, column, 12),
+                (self._rough, self._missed_shrub, self._error),
+                _WORLDCOVER_CONFUSION.limits,
+                _WORLDCOVER_CONFUSION.instead,
+                _CODES,
+            )
 
         return make
-
-    def _mistaken(
-        self, label: NDArray[np.int64], ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        if self._error == 0.0:
-            return label
-        hardness = np.float32(self._error) * self._hard.at(rows, columns)
-        places = (self._key + 4, rows, columns)
-        wrong, other = _WORLDCOVER_CONFUSION.of(label, hardness, farmable(ground), places)
-        return np.where(wrong, other, label)
 
 
 class CanopyHeight(_GroundMap):
@@ -272,14 +268,11 @@ class CanopyHeight(_GroundMap):
     def picture(self, band: str) -> Picture:  # noqa: ARG002 - one band only
         """Height of trees with an error of about two metres; tall forests come out too low."""
 
-        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
-            truth = ground.height.astype(np.float64)
-            deviation = np.where(truth > 0.0, 2.2 + 0.13 * truth + 0.6 * ground.texture, 0.9)
-            error = cell_normal(self._key, rows // 2, columns // 2) * 0.5 * deviation * self._error
-            height = np.where(truth > 0.0, np.clip(truth - 0.006 * self._error * truth**2 + error, 1.0, 60.0), 0.0)
-            value = deviation if self._deviation else height
-            nothing = (ground.wet > 5.0) | (ground.cover[BUILT] > 0.6) | (ground.cover[SNOW] > 0.6)
-            return _with_mask(np.where(nothing, 255, np.rint(np.clip(value, 0, 60))), np.ones_like(nothing))
+        def make(ground: Ground, row: int, column: int) -> NDArray[Any]:
+            noise = cell_normal(self._key, *_pairs(row, column))
+            built, snow = ground.cover[BUILT], ground.cover[SNOW]
+            given = (ground.height, ground.texture, ground.wet, built, snow, noise)
+            return canopy(*given, self._error, self._deviation)
 
         return make
 
@@ -289,34 +282,16 @@ class SurfaceWater(_GroundMap):
 
     id = "JRC/GSW1_4/GlobalSurfaceWater"
     grid = MapGrid(4_000, 78, -60, side=20)
-    bands = (
-        ("occurrence", "uint8"),
-        ("seasonality", "uint8"),
-        ("recurrence", "uint8"),
-        ("transition", "uint8"),
-        ("max_extent", "uint8"),
-    )
+    bands = tuple((name, "uint8") for name in WATER_BANDS)
     version = 1_661_000_000_000_000
     properties: Mapping[str, Any] = {"system:time_start": 448_000_000_000, "system:time_end": 1_640_995_200_000}
 
     def picture(self, band: str) -> Picture:
         """One of the bands, from the distance to the shore and how far the shore moves."""
 
-        def make(ground: Ground, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
-            often = np.clip(0.5 + ground.wet / (2.0 * ground.margin), 0.0, 1.0)
-            often = np.where(ground.sea > 0.5, 1.0, often)
-            noise = 0.04 * self._error * (cell_hash(key_of(self.ground.seed, "jrc"), rows // 2, columns // 2) - 0.5)
-            often = np.clip(often + noise * (often > 0.01) * (often < 0.99), 0.0, 1.0)
-            ever = often >= 0.01
-            values = {
-                "occurrence": np.rint(100 * often),
-                "seasonality": np.clip(np.rint(12 * often * 1.05), 0, 12),
-                "recurrence": np.rint(100 * np.clip(often * 1.4, 0, 1)),
-                "transition": np.where(often > 0.75, 1, np.where(often > 0.25, 4, 9)),
-                "max_extent": ever,
-            }
-            mask = np.ones_like(ever) if band == "max_extent" else ever
-            return _with_mask(values[band], mask)
+        def make(ground: Ground, row: int, column: int) -> NDArray[Any]:
+            noise = cell_hash(key_of(self.ground.seed, "jrc"), *_pairs(row, column))
+            return surface_water(ground.wet, ground.margin, ground.sea, noise, self._error, WATER_BANDS.index(band))
 
         return make
 
@@ -330,11 +305,19 @@ class Elevation(_Map):
     version = 1_600_000_000_000_000
     properties: Mapping[str, Any] = {}
 
+    def __init__(self, ground: GroundModel, map_error: float = 1.0) -> None:
+        super().__init__(ground, map_error)
+        self._blocks: BlockCache[NDArray[Any]] = BlockCache(256)
+
     def window(self, band: str, row0: int, row1: int, col0: int, col1: int) -> NDArray[Any]:  # noqa: ARG002
         """Values and mask ``(2, y, x)`` of a window of the grid."""
-        return assemble(self._block, row0, row1, col0, col1, size=self.grid.side)
 
-    def _block(self, row: int, column: int) -> NDArray[Any]:
+        def block(row: int, column: int) -> NDArray[Any]:
+            return self._blocks.get((row, column), lambda: self._make(row, column))
+
+        return assemble(block, row0, row1, col0, col1, size=self.grid.side)
+
+    def _make(self, row: int, column: int) -> NDArray[Any]:
         truth, water = self.ground.heights(row, column).astype(np.float64)
         key = key_of(self.ground.seed, "gdem")
         steps = np.arange(self.grid.side)

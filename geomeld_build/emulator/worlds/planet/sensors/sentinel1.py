@@ -11,13 +11,14 @@ from scipy import special
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, CROP, TREE
+from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
+from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import CROSS_DB, LIKE_DB, backscatter, speckled
 from geomeld_build.emulator.worlds.planet.sensors.sentinel1_archive import Sentinel1Archive, Slice, SliceScene
 from geomeld_build.emulator.worlds.planet.sensors.sun import year_angle
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
@@ -32,12 +33,7 @@ _SWATH_M = 250_000.0
 _ANGLE_STEP = 20_000.0
 _Small = NDArray[np.float32]
 
-# dB at 38 degrees for the classes of cover.CLASSES, like and cross polarised; water is dealt with by itself.
-_LIKE_DB = (-8.6, -11.2, -12.6, -12.0, -4.2, -15.5, -13.0, -23.0, -11.0, -9.0, -13.0)
-_CROSS_DB = (-13.8, -17.6, -20.0, -19.6, -12.0, -24.5, -20.5, -30.0, -17.5, -14.8, -20.5)
-_LIKE = np.array([10 ** (db / 10) for db in _LIKE_DB], dtype=np.float32)
-_CROSS = np.array([10 ** (db / 10) for db in _CROSS_DB], dtype=np.float32)
-assert len(_LIKE) == len(CLASSES)
+assert len(LIKE_DB) == len(CROSS_DB) == len(CLASSES)
 
 _SPECKLE = (special.gammaincinv(LOOKS, (np.arange(4096) + 0.5) / 4096.0) / LOOKS).astype(np.float32)
 """Quantiles of multi-look speckle: gamma distributed, mean 1."""
@@ -66,51 +62,18 @@ class Sentinel1:
         season = season_of(ground, year_angle(scene.start_ms))
         x = (column * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
         y = Utm(scene.at.epsg).false_northing - (row * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
-        theta = np.radians(_incidence(scene.at, x[None, :], y[:, None])).astype(np.float32)
-        damp = self._damp(scene, ground, season.damp)
-        like, cross = _land(ground, season.crop_green, season.snow * (season.warmth > -3), damp)
-        terrain = _relief_factor(scene.at, ground, theta)
-        like, cross = like * terrain, cross * np.sqrt(terrain)
-        calm = 0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2
-        tilt = (np.cos(theta) / np.float32(np.cos(np.radians(38.0)))) ** np.float32(6.0)
-        sea = np.float32(calm) * tilt * (1 + ground.sea)
-        level = np.float32(3.0 if scene.polarisation[1] == "H" else 1.0)
-        water = season.water
-        like = like * (1 - water) + water * sea * _LIKE[7] / level
-        cross = cross * (1 - water) + water * sea * _CROSS[7]
-        return np.stack((like, cross)).astype(np.float32)
-
-    def _damp(self, scene: SliceScene, ground: Ground, usual: _Small) -> _Small:
-        """Dampness of the soil that day, in dB around the usual: it rained or it did not."""
-        rained = unit_of("rain", scene.datatake) - 0.5
-        result: _Small = (usual - np.float32(0.4)) * 2 + np.float32(1.2 * rained) * np.clip(ground.moisture, 0.05, 1)
-        return result
-
-
-def _land(ground: Ground, crop_green: _Small, wet_snow: _Small, damp: _Small) -> tuple[_Small, _Small]:
-    cover = ground.cover
-    flat = cover.reshape(len(CLASSES), -1)
-    both = np.matmul(np.stack((_LIKE, _CROSS)), flat).reshape(2, *ground.wet.shape)
-    like, cross = both[0], both[1]
-    crop = cover[CROP]
-    # A grown crop scatters back more across, and hides the soil.
-    cross = cross + crop * crop_green * _CROSS[CROP] * np.float32(1.6)
-    like = like + crop * (crop_green - np.float32(0.4)) * _LIKE[CROP] * np.float32(0.35)
-    rough = np.exp(np.float32(0.11) * ground.grain * (1 + 2.2 * cover[4]) + np.float32(0.05) * ground.texture)
-    soil = 1 - cover[TREE]
-    gain = np.exp(np.float32(0.23) * damp * soil - np.float32(1.0) * wet_snow * soil)
-    arid = np.exp(-np.float32(0.6) * np.clip(0.25 - ground.moisture, 0, 0.25) * 4 * soil)
-    return like * rough * gain * arid, cross * rough * gain * arid
-
-
-def _relief_factor(part: Slice, ground: Ground, theta: _Small) -> _Small:
-    """Slopes that face the radar are bright, those that turn away are dark."""
-    near = part.sides[0]
-    # The near edge's normal points away from the radar, along the ground.
-    rise = np.float32(near.a) * ground.east + np.float32(near.b) * ground.north
-    local = np.clip(theta - np.arctan(rise), np.float32(0.12), np.float32(1.45))
-    result: _Small = np.clip(np.tan(theta) / np.tan(local), 0.2, 4.0)
-    return result
+        near = scene.at.sides[0]
+        return backscatter(
+            ground.cover,
+            (ground.moisture, ground.grain, ground.texture, ground.east, ground.north, ground.sea),
+            (season.crop_green, season.snow, season.warmth, season.damp, season.water),
+            _incidence(scene.at, x[None, :], y[:, None]),
+            (near.a, near.b),
+            # It rained that day or it did not.
+            1.2 * (unit_of("rain", scene.datatake) - 0.5),
+            0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2,
+            3.0 if scene.polarisation[1] == "H" else 1.0,
+        )
 
 
 class _Reader:
@@ -127,30 +90,24 @@ class _Reader:
         y = part.top - (np.arange(row0, row1) + 0.5) * PIXEL_M
         mask = inside(part.sides, x[None, :], y[:, None])
         layer = scene.bands.index(band)
-        power = self._resampled(layer, row0, row1, col0, col1)
-        key = key_of(self._instrument.ground.seed, "speckle", scene.datatake, part.number, band)
-        draw = cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)[None, :])
-        power = power * _SPECKLE[(draw * 4096).astype(np.int64)]
-        # Thermal noise keeps even the calmest water from vanishing.
-        power = np.maximum(power, np.float32(1e-4)) + np.float32(3e-4 if layer == 0 else 2e-4)
-        values = 10.0 * np.log10(power.astype(np.float64)) if self._decibel else power.astype(np.float64)
-        values[~mask] = 0.0
-        return values, mask
-
-    def _resampled(self, layer: int, row0: int, row1: int, col0: int, col1: int) -> _Small:
-        """The ground's grid moved to the scene's, which lies a fraction of a pixel beside it."""
-        part = self._scene.at
         column, row = part.left / PIXEL_M, (Utm(part.epsg).false_northing - part.top) / PIXEL_M
         j, i = int(np.floor(column)), int(np.floor(row))
-        fx, fy = np.float32(column - j), np.float32(row - i)
 
         def block(block_row: int, block_column: int) -> NDArray[Any]:
-            power: _Small = self._instrument.power(self._scene, block_row, block_column)[layer]
+            power: _Small = self._instrument.power(scene, block_row, block_column)[layer]
             return power
 
-        wide: _Small = assemble(block, row0 + i, row1 + i + 1, col0 + j, col1 + j + 1)
-        across = wide[:, :-1] * (1 - fx) + wide[:, 1:] * fx
-        return np.asarray(across[:-1] * (1 - fy) + across[1:] * fy, dtype=np.float32)
+        key = key_of(self._instrument.ground.seed, "speckle", scene.datatake, part.number, band)
+        values: NDArray[Any] = speckled(
+            assemble(block, row0 + i, row1 + i + 1, col0 + j, col1 + j + 1),
+            (row - i, column - j),
+            cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)[None, :]),
+            _SPECKLE,
+            3e-4 if layer == 0 else 2e-4,
+            self._decibel,
+        )
+        values[~mask] = 0.0
+        return values, mask
 
     def _angle(self, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         part = self._scene.at

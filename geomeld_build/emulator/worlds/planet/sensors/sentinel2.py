@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,18 +14,19 @@ from numpy.typing import NDArray
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.lattice import UTM_LATTICE, Block, refine
-from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
+from geomeld_build.emulator.worlds.planet.ground.noise import cell_bits, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import Season, season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel, utm_place
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudSky, opacity
+from geomeld_build.emulator.worlds.planet.sensors.look_kernel import FACTORS, measure
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import GRANULE_PIXELS, Granule
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
 from geomeld_build.emulator.worlds.planet.sensors.sentinel2_archive import Scene, Sentinel2Archive, stamp
 from geomeld_build.emulator.worlds.planet.sensors.spectra import BANDS, CLOUD, surface_reflectance
 from geomeld_build.emulator.worlds.planet.sensors.sun import Sun, sun_at, year_angle
-from geomeld_build.emulator.worlds.planet.sensors.windows import assemble, block_mean
+from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
 
 __all__ = ["COLLECTION", "Look", "Sentinel2", "Sentinel2Collection", "granule_window", "swath_mask"]
 
@@ -34,9 +36,8 @@ FIRST_MS = 1_490_659_200_000
 _GLOBAL_MS = 1_544_659_200_000
 """2018-12-13: before, only half of the scenes outside Europe were processed to L2A."""
 
-_FACTORS = {"B1": 6, "B9": 6, **dict.fromkeys(("B5", "B6", "B7", "B8A", "B11", "B12", "SCL"), 2)}
+_FACTORS = {**dict(zip(BANDS, FACTORS, strict=True)), "SCL": 2}
 _NAMES = (*BANDS, "SCL")
-_RADIOMETRIC = np.float32(0.0022)
 _Small = NDArray[np.float32]
 
 
@@ -73,7 +74,7 @@ def bands_of(granule: Granule) -> tuple[BandInfo, ...]:
     crs = f"EPSG:{granule.epsg}"
     found = []
     for name in _NAMES:
-        factor = _FACTORS.get(name, 1)
+        factor = _FACTORS[name]
         side, count = PIXEL_M * factor, GRANULE_PIXELS // factor
         dtype = "uint8" if name == "SCL" else "uint16"
         found.append(BandInfo(name, dtype, crs, (side, 0.0, granule.left, 0.0, -side, granule.top), count, count))
@@ -107,32 +108,17 @@ class Sentinel2:
         season = season_of(ground, year_angle(scene.node_ms))
         cloud, shadow = self._clouds(scene, ground, sun, epsg, row, column)
         flat = surface_reflectance(ground, season)
-        lit = flat * _shading(ground, season, sun)
-        index = _classify(lit, season, cloud, shadow)
-        dim = 1 - np.float32(0.68) * shadow
-        seen = lit * dim * (1 - cloud) + CLOUD[:, None, None] * (cloud * (0.75 + 0.25 * cloud))
-        seen += self._noise(scene, epsg, row, column) * (_RADIOMETRIC + np.float32(0.008) * seen)
-        numbers = np.clip(seen * 10_000, 1, 18_000)
-        bands: dict[str, NDArray[Any]] = {"SCL": index}
-        for factor in (1, 2, 6):
-            names = [name for name in BANDS if _FACTORS.get(name, 1) == factor]
-            wanted = numbers[[BANDS.index(name) for name in names]]
-            coarse = np.rint(block_mean(wanted, factor)).astype(np.uint16)
-            bands.update(zip(names, coarse, strict=True))
-        return Look(bands, cloud, shadow, season)
-
-    def _noise(self, scene: Scene, epsg: int, row: int, column: int) -> _Small:
-        """Noise ``(band, y, x)`` of unit deviation: four bands to one 64-bit hash."""
         key = key_of(self.ground.seed, "s2", scene.datatake, scene.copy, epsg)
         steps = np.arange(BLOCK)
-        rows, columns = (row * BLOCK + steps)[:, None], (column * BLOCK + steps)[None, :]
-        parts = []
-        for group in range(3):
-            bits = (cell_hash(key + group, rows, columns) * 2.0**53).astype(np.uint64) << np.uint64(11)
-            short = bits.view(np.uint16).reshape(BLOCK, BLOCK, 4)
-            parts.append(np.moveaxis(short, -1, 0).astype(np.float32))
-        noise: _Small = (np.concatenate(parts) / np.float32(32768) - 1) * np.float32(1.732)
-        return noise
+        drawn = cell_bits((key, key + 1, key + 2), (row * BLOCK + steps)[:, None], column * BLOCK + steps)
+        *sizes, classes = measure(
+            flat, (ground.east, ground.north), (cloud, shadow), season.water, _towards(sun), CLOUD, drawn
+        )
+        bands: dict[str, NDArray[Any]] = {"SCL": classes}
+        for factor, arrays in zip((1, 2, 6), sizes, strict=True):
+            names = (name for name, side in zip(BANDS, FACTORS, strict=True) if side == factor)
+            bands.update(zip(names, arrays, strict=True))
+        return Look(bands, cloud, shadow, season)
 
     def _clouds(
         self, scene: Scene, ground: Ground, sun: Sun, epsg: int, row: int, column: int
@@ -162,40 +148,11 @@ class Sentinel2:
         return cloud, above * (1 - cloud)
 
 
-def _shading(ground: Ground, season: Season, sun: Sun) -> _Small:
-    """Brightness of slopes turned to or from the sun; L2A's own correction leaves part of it."""
-    zenith, azimuth = np.radians(min(sun.zenith, 80.0)), np.radians(sun.azimuth)
-    up = np.float32(np.cos(zenith))
-    east, north = np.float32(np.sin(zenith) * np.sin(azimuth)), np.float32(np.sin(zenith) * np.cos(azimuth))
-    facing = (up - east * ground.east - north * ground.north) / np.sqrt(1 + ground.east**2 + ground.north**2)
-    relative = (np.clip(facing, 0.02, 1) + np.float32(0.32)) / (up + np.float32(0.32))
-    result: _Small = 1 + (relative - 1) * (1 - season.water)
-    return result
-
-
-def _classify(lit: _Small, season: Season, cloud: _Small, shadow: _Small) -> NDArray[np.uint8]:
-    """Scene classification of 20 m pixels from reflectances and the true clouds."""
-    position = {name: i for i, name in enumerate(BANDS)}
-    needed = np.stack([lit[position[name]] for name in ("B2", "B3", "B4", "B8", "B11")])
-    blue, green, red, near, short = block_mean(needed, 2)
-    opaque, dark, water = block_mean(np.stack((cloud, shadow, season.water)), 2)
-    ndvi = (near - red) / np.maximum(near + red, 1e-3)
-    ndsi = (green - short) / np.maximum(green + short, 1e-3)
-    conditions = [
-        opaque > 0.72,
-        opaque > 0.34,
-        opaque > 0.07,
-        dark > 0.3,
-        (ndsi > 0.4) & (blue > 0.25),
-        (water > 0.55) & (near < 0.12),
-        near < 0.07,
-        ndvi > 0.42,
-        ndvi < 0.30,
-    ]
-    chosen = np.select(conditions, [9, 8, 10, 3, 11, 6, 2, 4, 5], default=7)
-    # Very bright roofs and sand are now and then taken for cloud.
-    chosen = np.where((chosen == 5) & (blue > 0.21), 8, chosen)
-    return chosen.astype(np.uint8)
+def _towards(sun: Sun) -> tuple[float, float, float]:
+    """Direction towards the sun: up, east, north."""
+    zenith, azimuth = math.radians(min(sun.zenith, 80.0)), math.radians(sun.azimuth)
+    along = math.sin(zenith)
+    return math.cos(zenith), along * math.sin(azimuth), along * math.cos(azimuth)
 
 
 class _Reader:
@@ -206,7 +163,7 @@ class _Reader:
         self._scene = scene
 
     def __call__(self, band: str, row0: int, row1: int, col0: int, col1: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        scene, factor = self._scene, _FACTORS.get(band, 1)
+        scene, factor = self._scene, _FACTORS[band]
         top, left = granule_window(scene.at.granule, factor)
 
         def block(row: int, column: int) -> NDArray[Any]:

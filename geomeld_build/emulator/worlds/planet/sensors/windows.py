@@ -1,4 +1,4 @@
-"""Windows of a native grid put together from blocks of the ground's own grid, and exact block means."""
+"""Windows of a native grid put together from blocks of the ground's own grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK
 
-__all__ = ["assemble", "block_mean"]
+__all__ = ["assemble"]
 
 
 def assemble(
@@ -40,12 +40,3 @@ def assemble(
     if out is None:
         raise ValueError(f"empty window rows {row0}..{row1}, columns {column0}..{column1}: expected at least one pixel")
     return out
-
-
-def block_mean(array: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Means of ``factor`` x ``factor`` pixels of an array ``(..., y, x)``."""
-    total = array[..., 0::factor, 0::factor].copy()
-    for step in range(1, factor * factor):
-        total += array[..., step // factor :: factor, step % factor :: factor]
-    total *= array.dtype.type(1.0 / (factor * factor))
-    return total
