@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from geomeld_build.anchors.recipe import FrameConfig
 from geomeld_build.build.config import BuildConfig
+from geomeld_build.captions.signals.record import SIGNALS_VERSION, Signals
 from geomeld_build.errors import ConfigError, SkipKind
 from geomeld_build.modalities import (
     MODALITIES,
@@ -38,6 +39,7 @@ __all__ = [
     "modalities_document",
     "modality_document",
     "schema_texts",
+    "signals_schema",
     "skip_kinds_document",
 ]
 
@@ -142,6 +144,11 @@ def _json_type(kind: pa.DataType) -> dict[str, Any]:
     raise ConfigError(f"column type {kind} has no JSON Schema: add it to geomeld_build/schemas.py")
 
 
+def signals_schema() -> dict[str, Any]:
+    """JSON Schema of a tile's signals, the column ``signals`` of ``tables/signals``."""
+    return {"$schema": _DRAFT, "x-schema-version": SIGNALS_VERSION, **Signals.model_json_schema()}
+
+
 def schema_texts() -> dict[str, str]:
     """File name to text of every schema of the package proper (the emulator's own are added by the command line)."""
     documents = {
@@ -149,6 +156,7 @@ def schema_texts() -> dict[str, str]:
         "config.json": config_schema(),
         "frame.json": frame_schema(),
         "modalities.json": modalities_document(),
+        "signals.json": signals_schema(),
         "skip_kinds.json": skip_kinds_document(),
     }
     return {name: as_text(document) for name, document in documents.items()}

@@ -13,6 +13,7 @@ import typer
 from geomeld_build.cli.commands import (
     anchors,
     build,
+    caption,
     demo,
     doctor,
     emulator,
@@ -69,6 +70,7 @@ build.register(app)
 store.register(app)
 maintenance.register(app)
 stats.register(app)
+caption.register(app)
 flows.register(app)
 
 

@@ -20,6 +20,7 @@ MOST_FUNCTION_LINES = 50
 NAMES_MODALITIES = {
     "geomeld_build/modalities.py": "the table itself",
     "geomeld_build/pictures/": "colours and stretches are per modality",
+    "geomeld_build/captions/": "what can be said of a row is a matter of its own",
     "geomeld_build/emulator/": "stands alone: it serves assets, not our table",
 }
 """Where a row of the table may be named, and why. Everywhere else a row is a value that comes from the table."""

@@ -1,0 +1,81 @@
+"""``caption``: what tiles show, measured and put into words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geomeld_build.cli import options
+from geomeld_build.cli.output import bars, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from geomeld_build.captions.signals.record import Signals
+
+__all__ = ["register"]
+
+_group = typer.Typer(help="Measure what tiles show, the ground that captions stand on.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    _group.command(epilog="Example: geomeld-build caption signals tiles.store --tile 0d99138e1776d1e6")(signals)
+    app.add_typer(_group, name="caption")
+
+
+def signals(
+    store: Annotated[str, typer.Argument(help="Folder or URL of the store.")],
+    tile: Annotated[str | None, typer.Option(help="Show the signals of this tile.")] = None,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that measure.")] = 2,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure land cover, layout, indices, radar, terrain, canopy and water of every tile; keep them in the store.
+
+    Tiles that have them are left out. They are in the side table 'signals'; 'query' joins it.
+    """
+    options.existing_store(store)
+    from geomeld_build.captions.signals.table import measure_store, signals_by_tile
+    from geomeld_build.errors import ConfigError
+
+    with bars() as progress:
+        summary = measure_store(store, threads=threads, progress=lambda done, total: progress("signals", done, total))
+    if tile is None:
+        if as_json:
+            print_json(summary.to_json())
+        else:
+            print_table(("signals", ""), list(summary.to_json().items()))
+        return
+    found = signals_by_tile(store, [tile]).get(tile)
+    if found is None:
+        raise ConfigError(f"{store} has no tile {tile!r}: 'geomeld-build query {store} \"SELECT tile_id FROM tiles\"'")
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _show(found)
+    say(f"measured {summary.measured} tiles, {summary.already} were known")
+
+
+def _show(found: Signals) -> None:
+    rows: list[tuple[str, object]] = [
+        ("date", f"{found.acquisition_date} ({found.season})"),
+        ("place", f"{found.lat:.4f}, {found.lon:.4f}"),
+    ]
+    if found.landcover is not None:
+        shares = sorted(found.landcover.fractions.items(), key=lambda item: -item[1])
+        rows.append(("land cover", ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005)))
+        rows.append(("dominance", f"{found.landcover.dominant}, {found.landcover.dominance}"))
+    if found.dynamic_world is not None and found.dynamic_world.disagreement is not None:
+        rows.append(("maps differ by", f"{found.dynamic_world.disagreement:.0%}"))
+    if found.layout is not None:
+        rows.append(("patches", len(found.layout.objects)))
+    if found.terrain is not None:
+        height, slope = found.terrain.elevation_m, found.terrain.slope_deg
+        rows.append(("terrain", f"{found.terrain.terrain_class}, {height.min:.0f} to {height.max:.0f} m"))
+        rows.append(("slope, deg", f"{slope.mean:.1f}, p90 {slope.p90:.1f}"))
+    if found.canopy_height_m is not None:
+        rows.append(("canopy", f"{found.canopy_height_m.mean:.1f} m, p95 {found.canopy_height_m.p95:.1f} m"))
+    if found.water_analysis is not None:
+        rows.append(("water", f"{found.water_analysis.percentage:.1f} %, {found.water_analysis.status}"))
+    if found.indices is not None and "ndvi" in found.indices:
+        rows.append(("NDVI", round(found.indices["ndvi"].p50, 2)))
+    print_table(("signals", found.tile_id), rows)
