@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomeld_build.emulator.errors import EvalError
+from geomeld_build.emulator.raster.taps import SNAP
 from geomeld_build.emulator.values import Projection, Transform
 
-__all__ = ["SNAP", "Grid", "aligned_offset", "compose", "invert", "window_grid"]
-
-SNAP = 1e-7
-"""Pixels. Coordinates this near to a pixel centre or edge count as on it: removes rounding noise of transforms."""
+__all__ = ["Grid", "aligned_offset", "compose", "invert", "window_grid"]
 
 
 @dataclass(frozen=True, slots=True)
