@@ -184,7 +184,8 @@ def _register_binary() -> None:
 
 
 def _half_up(values: Array) -> Array:
-    return np.floor(values + 0.5)
+    moved = np.asarray(values + 0.5)
+    return np.floor(moved, out=moved)
 
 
 _WHOLE: dict[str, Callable[[Array], Array]] = {"round": _half_up, "floor": np.floor, "ceil": np.ceil}
@@ -259,7 +260,9 @@ def _clamp(image: Image, low: float, high: float) -> Image:
         dtype = kind.numpy() if kind.is_int else "float64"
         return replace(
             band,
-            node=MapNode(lambda v: np.clip(v.astype(np.float64), low, high).astype(dtype), (band.node,)),
+            node=MapNode(
+                lambda v: np.clip(v.astype(np.float64, copy=False), low, high).astype(dtype, copy=False), (band.node,)
+            ),
             type=kind,
         )
 
@@ -291,9 +294,11 @@ CASTS = {
 def _to_int(values: Array, dtype: np.dtype[Any], low: float, high: float) -> Array:
     if values.dtype == dtype:
         return values
-    if values.dtype.kind == "f":
-        values = np.trunc(np.nan_to_num(values, nan=0.0, posinf=high, neginf=low))
-    return np.clip(values, low, high).astype(dtype)
+    values = np.clip(values, low, high)
+    # Within limits a sum is a number unless one of the values is none.
+    if values.dtype.kind == "f" and np.isnan(values.sum()):
+        values = np.nan_to_num(values, nan=0.0)
+    return np.asarray(values).astype(dtype)
 
 
 def cast_band(band: Band, dtype: str) -> Band:

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.errors import EvalError
 from geomeld_build.emulator.raster.coords import is_geographic
+from geomeld_build.emulator.raster.taps import SNAP
 from geomeld_build.emulator.values import Projection, Transform
 
-__all__ = ["SNAP", "Grid", "aligned_offset", "columns_around", "compose", "invert", "window_grid"]
-
-SNAP = 1e-7
-"""Pixels. Coordinates this near to a pixel centre or edge count as on it: removes rounding noise of transforms."""
+__all__ = ["Grid", "aligned_offset", "columns_around", "compose", "invert", "window_grid"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Where each output pixel reads in a source lattice, and the weighted reading itself.
 
-Coordinates are exact: those of every output pixel *centre* by PROJ, to the last digits. Nearest takes the
-source pixel that contains the centre; bilinear the 4, bicubic the 16 nearest source centres, without anti-aliasing.
-Where centres coincide values are copied. Downsampling samples too: unlike the service there are no image pyramids.
+Coordinates are exact: those of every output pixel *centre* by PROJ, to the last digits. Nearest takes the source pixel
+that contains the centre; bilinear the 4, bicubic the 16 nearest source centres, without anti-aliasing. Where centres
+coincide values are copied. Downsampling samples too: unlike the service there are no image pyramids.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.errors import EvalError
 from geomeld_build.emulator.raster.coords import transform_points
-from geomeld_build.emulator.raster.grid import SNAP, Grid, aligned_offset, columns_around, pixel_coordinates
+from geomeld_build.emulator.raster.grid import Grid, aligned_offset, columns_around, pixel_coordinates
 from geomeld_build.emulator.raster.smooth import smooth_coordinates
+from geomeld_build.emulator.raster.taps import REACH, locate, weigh_cubic, weigh_linear, weigh_masked
 from geomeld_build.emulator.values import Projection
 
 __all__ = ["MODES", "Pixels", "Plan", "build_plan", "grid_coordinates", "sample"]
 
 Array = NDArray[Any]
-MODES = ("nearest", "bilinear", "bicubic")
+MODES = tuple(REACH)
 _CACHE_BYTES = 96 * 2**20
 
 
@@ -44,8 +45,11 @@ class Plan:
     window: tuple[int, int, int, int]
     """row0, row1, col0, col1 in lattice pixels."""
     shape: tuple[int, int]
-    taps: tuple[tuple[Array, Array | None], ...]
-    """Flat window index and weight (None = 1) of each neighbour. Empty: the window is the output."""
+    first: Array | None
+    """Flat window index of each pixel's first neighbour ``(n,)``. None: the window is the output."""
+    parts: tuple[Array, Array] | None
+    """Fractions of a pixel from the first neighbour to the right and down ``(n,)``. None: it is copied."""
+    mode: str
     outside: Array | None
     """True where the point lies outside the domain of the source CRS."""
 
@@ -118,25 +122,22 @@ def build_plan(lattice: Projection, grid: Grid, mode: str) -> Plan:
     offset = aligned_offset(lattice, grid)
     if offset is not None:
         row, column = offset
-        return Plan((row, row + grid.height, column, column + grid.width), shape, (), None)
+        return Plan((row, row + grid.height, column, column + grid.width), shape, None, None, mode, None)
     u, v = pixel_coordinates(lattice, *grid_coordinates(lattice.crs, grid))
-    outside = ~(np.isfinite(u) & np.isfinite(v))
-    if outside.any():
+    outside = None
+    # A sum is finite when all its terms are.
+    if not (np.isfinite(u.sum()) and np.isfinite(v.sum())):
+        outside = ~(np.isfinite(u) & np.isfinite(v))
         if outside.all():
-            return Plan((0, 0, 0, 0), shape, (), outside)
+            return Plan((0, 0, 0, 0), shape, None, None, mode, outside)
         u = np.where(outside, u[~outside].flat[0], u)
         v = np.where(outside, v[~outside].flat[0], v)
     u = _past_seam(lattice, u)
-    columns, rows = _AXIS[mode](u), _AXIS[mode](v)
-    col0, col1 = _span(columns)
-    row0, row1 = _span(rows)
-    width = col1 - col0
-    taps = tuple(
-        ((row - row0) * width + (column - col0), _product(row_weight, column_weight))
-        for row, row_weight in rows
-        for column, column_weight in columns
-    )
-    return Plan((row0, row1, col0, col1), shape, taps, outside if outside.any() else None)
+    u, v = (np.ascontiguousarray(np.broadcast_to(axis, shape)).ravel() for axis in (u, v))
+    first, right, down, bounds = locate(u, v, *REACH[mode])
+    row0, row1, col0, col1 = bounds.tolist()
+    parts = (right, down) if mode != "nearest" and (right.any() or down.any()) else None
+    return Plan((row0, row1, col0, col1), shape, first, parts, mode, outside)
 
 
 def _past_seam(lattice: Projection, columns: Array) -> Array:
@@ -149,99 +150,26 @@ def _past_seam(lattice: Projection, columns: Array) -> Array:
     return moved if np.ptp(moved) < turn / 4 else columns
 
 
-_Taps = list[tuple[Array, Array | None]]
-
-
-def _snap(coordinate: Array) -> Array:
-    whole = np.rint(coordinate)
-    return np.where(np.abs(coordinate - whole) < SNAP, whole, coordinate)
-
-
-def _nearest_axis(coordinate: Array) -> _Taps:
-    return [(np.floor(_snap(coordinate)).astype(np.int64), None)]
-
-
-def _linear_axis(coordinate: Array) -> _Taps:
-    centred = _snap(coordinate - 0.5)
-    low = np.floor(centred)
-    fraction = centred - low
-    first = low.astype(np.int64)
-    if not fraction.any():
-        return [(first, None)]
-    # A neighbour of weight zero is replaced by the first one, so that its value (NaN, masked) cannot matter.
-    return [(first, 1.0 - fraction), (first + (fraction > 0), fraction)]
-
-
-def _cubic_axis(coordinate: Array) -> _Taps:
-    centred = _snap(coordinate - 0.5)
-    low = np.floor(centred)
-    t = centred - low
-    first = low.astype(np.int64)
-    if not t.any():
-        return [(first, None)]
-    weights = (  # Keys' kernel with a = -1/2
-        ((-0.5 * t + 1.0) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1.0,
-        ((-1.5 * t + 2.0) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-    )
-    return [(first + np.where(t > 0, step, 0), weight) for step, weight in zip((-1, 0, 1, 2), weights, strict=True)]
-
-
-_AXIS: dict[str, Callable[[Array], _Taps]] = {
-    "nearest": _nearest_axis,
-    "bilinear": _linear_axis,
-    "bicubic": _cubic_axis,
-}
-
-
-def _span(taps: _Taps) -> tuple[int, int]:
-    return min(int(index.min()) for index, _ in taps), max(int(index.max()) for index, _ in taps) + 1
-
-
-def _product(first: Array | None, second: Array | None) -> Array | None:
-    if first is None:
-        return second
-    return first if second is None else first * second
-
-
 def _apply(plan: Plan, window: Pixels) -> Pixels:
     """Read the window through the plan."""
-    if not plan.taps:
+    if plan.first is None:
         return window
-    shape = (plan.window[1] - plan.window[0], plan.window[3] - plan.window[2])
+    width = plan.window[3] - plan.window[2]
+    shape = (plan.window[1] - plan.window[0], width)
     values = np.ascontiguousarray(np.broadcast_to(window.values, shape)).ravel()
     mask = None
     if window.mask is not None:
         mask = np.ascontiguousarray(np.broadcast_to(window.mask, shape)).ravel()
-    if len(plan.taps) == 1:
-        index = plan.taps[0][0]
-        return _cut(plan, Pixels(values[index], None if mask is None else mask[index]))
-    if mask is None:
-        return _cut(plan, Pixels(_weighted(plan, values), None))
-    return _cut(plan, _weighted_masked(plan, values, mask))
-
-
-def _weighted(plan: Plan, values: Array) -> Array:
-    total: Array = np.zeros(plan.shape)
-    for index, weight in plan.taps:
-        total += values[index] if weight is None else values[index] * weight
-    return total
-
-
-def _weighted_masked(plan: Plan, values: Array, mask: Array) -> Pixels:
-    """Weights renormalised over valid neighbours; the new mask is the interpolated mask."""
-    opacity = mask.astype(np.float64)
-    clean = np.where(opacity > 0, values, 0).astype(np.float64)
-    total, weights = np.zeros(plan.shape), np.zeros(plan.shape)
-    for index, weight in plan.taps:
-        share = opacity[index] if weight is None else opacity[index] * weight
-        total += clean[index] * share
-        weights += share
-    weights = np.where(np.abs(weights - 1.0) < 1e-12, 1.0, np.clip(weights, 0.0, 1.0))
-    valid = weights > 1e-12
-    out = np.divide(total, weights, out=np.zeros(plan.shape), where=valid)
-    return Pixels(out, np.where(valid, weights, 0.0))
+    if plan.parts is None:
+        read, seen = values[plan.first], None if mask is None else mask[plan.first]
+    else:
+        # The compiled loops know one type.
+        values, cubic, place = values.astype(np.float64, copy=False), plan.mode == "bicubic", (plan.first, *plan.parts)
+        if mask is None:
+            read, seen = (weigh_cubic if cubic else weigh_linear)(values, width, *place), None
+        else:
+            read, seen = weigh_masked(values, mask.astype(np.float64, copy=False), width, *place, cubic)
+    return _cut(plan, Pixels(read.reshape(plan.shape), None if seen is None else seen.reshape(plan.shape)))
 
 
 def _cut(plan: Plan, pixels: Pixels) -> Pixels:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
+from geomeld_build.emulator.compiled import helper, kernel
 
 __all__ = ["LAPSE_K_PER_M", "LAYERS", "cover_block"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
+from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
 
 __all__ = ["Cells", "cells_of", "centre_lonlat", "subdivide"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
+from geomeld_build.emulator.compiled import helper, kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats
 
 __all__ = ["Utm", "epsg_of", "zone_of"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
+from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.truth import PIXEL_M, Ground
 
 __all__ = ["Season", "season_of", "wetness"]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
+from geomeld_build.emulator.compiled import helper, kernel
 
 __all__ = ["add_patches", "dynamic_world_labels", "dynamic_world_shares", "worldcover"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import helper, kernel
+from geomeld_build.emulator.compiled import helper, kernel
 
 __all__ = ["FACTORS", "measure"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
+from geomeld_build.emulator.compiled import kernel
 
 __all__ = ["WATER_BANDS", "canopy", "gather", "surface_water"]
 

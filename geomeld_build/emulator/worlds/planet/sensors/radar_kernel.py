@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
+from geomeld_build.emulator.compiled import kernel
 
 __all__ = ["CROSS_DB", "LIKE_DB", "backscatter", "speckled"]
 

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
+from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
 
 __all__ = ["Flow", "Graph", "flood", "gather", "levels", "ways"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, KM_PER_DEGREE, cell_grid
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces, pieces_of
 from geomeld_build.emulator.worlds.planet.ground.drainage.coarse import Rivers, rivers_of
