@@ -20,8 +20,10 @@ _BANDS = "CDEFGHJKLMNPQRSTUVWX"
 _COLUMNS = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")
 _ROWS = "ABCDEFGHJKLMNPQRSTUV"
 _NAME = re.compile(r"(\d{2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])")
-SOUTHERNMOST, NORTHERNMOST = -56.5, 79.5
-"""Latitudes between which granules exist; the swath tables end there in the north."""
+_NOT_IN_X = (32, 34, 36)
+"""Zones that end at 72 N: their neighbours are wider there, for Svalbard's sake."""
+SOUTHERNMOST, NORTHERNMOST = -56.5, 83.3
+"""Latitudes of the centres between which granules exist; the last swaths in the north end at 82.7 N."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ def _granule(epsg: int, column: int, row: int) -> Granule | None:
     if row < 0 or (epsg >= 32700 and row >= 100):
         return None
     band = _BANDS[min(int((centre_lat + 80.0) // 8.0), 19)]
+    if band == "X" and zone in _NOT_IN_X:
+        # The square reaches across 72 N, where its zone ends: it is one of band W.
+        band = "W"
     letters = _COLUMNS[(zone - 1) % 3][column - 1] + _ROWS[(row + (0 if zone % 2 else 5)) % 20]
     return Granule(epsg, f"{zone:02d}{band}{letters}", left, top, (centre_lon + 180.0) % 360.0 - 180.0, centre_lat)
 
@@ -115,7 +120,7 @@ def _overlaps(granule: Granule, x: Floats, y: Floats) -> bool:
 def granules_touching(west: float, south: float, east: float, north: float) -> list[Granule]:
     """Granules that may touch a lon/lat box (a superset), by name."""
     found: dict[str, Granule] = {}
-    south, north = max(south, -60.0), min(north, 82.0)
+    south, north = max(south, -60.0), min(north, 84.0)
     if north < south:
         return []
     lon, lat = np.meshgrid(np.linspace(west, east, 5), np.linspace(south, north, 5))

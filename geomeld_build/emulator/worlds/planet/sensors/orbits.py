@@ -14,7 +14,18 @@ import numpy as np
 
 from geomeld_build.emulator.worlds.planet.ground.noise import EARTH_RADIUS_KM, Floats
 
-__all__ = ["ARCHIVE_END_MS", "DAY_MS", "SENTINEL1", "SENTINEL2", "Mission", "Pass", "Satellite", "track"]
+__all__ = [
+    "ARCHIVE_END_MS",
+    "DAY_MS",
+    "SENTINEL1",
+    "SENTINEL2",
+    "Mission",
+    "Pass",
+    "Satellite",
+    "Turn",
+    "track",
+    "turns_over",
+]
 
 DAY_MS = 86_400_000
 
@@ -177,7 +188,7 @@ def track(mission: Mission, ascending: bool, near_km: float, far_km: float) -> P
     reference = np.pi if mission.descending_node else 0.0
     time = (angle - reference) / (2 * np.pi) * mission.period_ms
     orbit = np.stack((np.cos(angle), np.cos(inclination) * np.sin(angle), np.sin(inclination) * np.sin(angle)))
-    normal = np.array([0.0, -np.sin(inclination), np.cos(inclination)])[:, None]
+    normal = _normal(mission)[:, None]
     edges = []
     for distance in (near_km, far_km):
         tilt = distance / EARTH_RADIUS_KM
@@ -203,3 +214,68 @@ def track(mission: Mission, ascending: bool, near_km: float, far_km: float) -> P
     west_ms, east_ms = (time_b, time_a) if flip else (time_a, time_b)
     nodes = np.array([mission.longitude_of(relative) for relative in range(1, mission.orbits + 1)])
     return Pass(grid, west, east, west_ms, east_ms, nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One relative orbit close to a point of the far north, where the ground track turns from north to south."""
+
+    relative: int
+    offset_ms: float
+    """When the satellite is abeam of the point, after the node."""
+    edges: tuple[tuple[Floats, Floats], ...]
+    """Lon/lat degrees of a few points along each edge of the swath, at least 80 km either way of the point."""
+
+
+def _normal(mission: Mission) -> Floats:
+    inclination = np.radians(mission.inclination)
+    return np.array([0.0, -np.sin(inclination), np.cos(inclination)])
+
+
+def turns_over(mission: Mission, half_km: float, lon: float, lat: float, reach_km: float) -> list[Turn]:
+    """Relative orbits that pass a point of the far north on the southbound half of the revolution.
+
+    The table of ``track`` is by latitude and ends where one edge of the swath turns back south; here the orbit's plane
+    is asked instead, whatever the track's direction.
+
+    Args:
+        mission: an orbit whose swath lies to both sides of the track, counted from the descending node.
+        half_km: half the width of the swath.
+        lon: degrees.
+        lat: degrees.
+        reach_km: how far from the swath the point may lie.
+    """
+    inclination, normal = np.radians(mission.inclination), _normal(mission)
+    ahead = np.array([0.0, np.cos(inclination), np.sin(inclination)])
+    nodes = np.array([mission.longitude_of(relative) for relative in range(1, mission.orbits + 1)])
+    angle = np.full(nodes.shape, np.pi / 2)
+    point = np.empty((3, nodes.size))
+    for _ in range(6):
+        # The Earth turns below the plane: where the point is depends on when the satellite is abeam of it.
+        time = (angle - np.pi) / (2 * np.pi) * mission.period_ms
+        turned = np.radians(lon - nodes + 180.0 + 360.0 * time / DAY_MS)
+        point = np.stack((np.cos(turned), np.sin(turned), np.full(nodes.shape, np.tan(np.radians(lat)))))
+        point *= np.cos(np.radians(lat))
+        angle = np.arctan2(ahead @ point, point[0])
+    away = EARTH_RADIUS_KM * np.abs(np.arcsin(normal @ point))
+    near = np.flatnonzero((away <= half_km + reach_km) & (angle >= np.pi / 2))
+    steps = np.linspace(-90.0, 90.0, 7) / EARTH_RADIUS_KM
+    return [
+        Turn(
+            relative=int(at) + 1,
+            offset_ms=float((angle[at] - np.pi) / (2 * np.pi) * mission.period_ms),
+            edges=tuple(_edge(mission, float(nodes[at]), angle[at] + steps, side) for side in (-half_km, half_km)),
+        )
+        for at in near
+    ]
+
+
+def _edge(mission: Mission, node: float, angle: Floats, side_km: float) -> tuple[Floats, Floats]:
+    """Points beside the ground track, ``side_km`` to its right, at angles from the ascending node."""
+    inclination = np.radians(mission.inclination)
+    orbit = np.stack((np.cos(angle), np.cos(inclination) * np.sin(angle), np.sin(inclination) * np.sin(angle)))
+    tilt = side_km / EARTH_RADIUS_KM
+    point = orbit * np.cos(tilt) - _normal(mission)[:, None] * np.sin(tilt)
+    time = (angle - np.pi) / (2 * np.pi) * mission.period_ms
+    lon = np.degrees(np.unwrap(np.arctan2(point[1], point[0]))) - 360.0 * time / DAY_MS - 180.0 + node
+    return lon, np.degrees(np.arcsin(point[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,8 +21,9 @@ from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.truth import GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudPoints, cover_percentages
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import Granule, granule_named, granules_touching
-from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2, Mission, Satellite, track
+from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2, Mission, Satellite, track, turns_over
 from geomeld_build.emulator.worlds.planet.sensors.outlines import HalfPlane, footprint_of, half_plane, inside
+from geomeld_build.emulator.worlds.planet.sensors.sun import sun_at
 
 __all__ = ["GranulePass", "Scene", "Sentinel2Archive", "stamp"]
 
@@ -30,6 +32,16 @@ _DATATAKE_BEFORE_NODE_MS = 1_350_000
 _INDEX = re.compile(r"(\d{8}T\d{6})_(\d{8}T\d{6})_T(\w{5})")
 _LEAST_COVERED = 0.004
 _DUPLICATES = 0.03
+_TURNING_FROM = 79.0
+"""Latitude from which the swath's edges are no longer meridional enough for lines between two latitudes."""
+_GRANULE_REACH_KM = 80.0
+"""From a granule's middle to its corners."""
+_EARLY_MS = 240_000
+"""Granules of the far north were seen before the datatake of the rest of the pass began: theirs began this earlier."""
+_DARK_DEGREES = 84.0
+"""Sun's distance from the zenith at the middle of a granule beyond which nothing is acquired."""
+_POLAR_LAT = 55.0
+"""Latitude from which the sun may stand that low at the time of the passes."""
 _LOST_DATATAKES, _LOST_GRANULES = 0.03, 0.015
 
 
@@ -87,7 +99,7 @@ class Scene:
 
 
 def _scene(at: GranulePass, satellite: Satellite, orbit: int, node_ms: float, copy: int, cloud: float) -> Scene:
-    start = _datatake_ms(satellite, node_ms, orbit)
+    start = _datatake_ms(satellite, node_ms, orbit) - _EARLY_MS * (at.offset_ms <= -_DATATAKE_BEFORE_NODE_MS)
     strip = start + 1000 * int(40 + 150 * unit_of("strip", satellite.letter, orbit))
     return Scene(
         at=at,
@@ -111,17 +123,33 @@ def _datatake_ms(satellite: Satellite, node_ms: float, orbit: int) -> int:
 @lru_cache(maxsize=4096)
 def passes_over(granule: Granule) -> tuple[GranulePass, ...]:
     """The relative orbits that see a granule."""
-    swath = track(SENTINEL2, False, -_HALF_SWATH_KM, _HALF_SWATH_KM)
     utm = Utm(granule.epsg)
     x = np.linspace(granule.left, granule.right, 15)
     y = np.linspace(granule.bottom, granule.top, 15)
     mesh_x, mesh_y = np.meshgrid(x, y)
     lon, lat = utm.inverse(mesh_x, mesh_y)
-    south, north = float(lat.min()), float(lat.max())
+    box = (float(lon.min()), float(lon.max()), float(lat.min()), float(lat.max()))
+    swaths = _turning(granule, utm) if box[3] > _TURNING_FROM else _straight(granule, utm, box)
     rectangle = shapely.box(granule.left, granule.bottom, granule.right, granule.top)
     centre = ((granule.left + granule.right) / 2, (granule.bottom + granule.top) / 2)
     found = []
-    for relative in swath.relatives_over(float(lon.min()), float(lon.max()), south, north):
+    for relative, offset, edges in swaths:
+        covered = float(inside(edges, mesh_x, mesh_y).mean())
+        if covered < _LEAST_COVERED:
+            continue
+        outline = _clip(rectangle, edges, centre)
+        found.append(GranulePass(granule, relative, offset, edges, footprint_of(outline, granule.epsg), covered))
+    return tuple(found)
+
+
+_Swath = tuple[int, float, tuple[HalfPlane, ...]]
+
+
+def _straight(granule: Granule, utm: Utm, box: tuple[float, float, float, float]) -> Iterator[_Swath]:
+    """Relative orbit, time after the node and sides of the swaths where passes fly south all the way."""
+    west_lon, east_lon, south, north = box
+    swath = track(SENTINEL2, False, -_HALF_SWATH_KM, _HALF_SWATH_KM)
+    for relative in swath.relatives_over(west_lon, east_lon, south, north):
         node = float(swath.node_lon[relative - 1])
         lats = np.array([south, north])
         west, east = swath.edges(lats)
@@ -133,14 +161,21 @@ def passes_over(granule: Granule) -> tuple[GranulePass, ...]:
             ox, oy = utm.forward(node + other + turn, lats)
             inner = (float(ox.mean()), float(oy.mean()))
             lines.append(half_plane((float(ex[0]), float(ey[0])), (float(ex[1]), float(ey[1])), inner))
-        edges = tuple(lines)
-        covered = float(inside(edges, mesh_x, mesh_y).mean())
-        if covered < _LEAST_COVERED:
-            continue
-        outline = _clip(rectangle, edges, centre)
-        offset = swath.offset_ms(granule.lon - node - float(turn[0]), granule.lat)
-        found.append(GranulePass(granule, relative, offset, edges, footprint_of(outline, granule.epsg), covered))
-    return tuple(found)
+        yield relative, swath.offset_ms(granule.lon - node - float(turn[0]), granule.lat), tuple(lines)
+
+
+def _turning(granule: Granule, utm: Utm) -> Iterator[_Swath]:
+    """The same where passes come from the east and turn south: the edges run any way."""
+    for turn in turns_over(SENTINEL2, _HALF_SWATH_KM, granule.lon, granule.lat, _GRANULE_REACH_KM):
+        sides = [utm.forward(lon, lat) for lon, lat in turn.edges]
+        lines = []
+        for (ex, ey), (ox, oy) in (sides, sides[::-1]):
+            # The line along the edge beside the granule's middle, shifted so that the curve bends to both its sides.
+            bend = (float(ex[1:-1].mean()), float(ey[1:-1].mean()))
+            along = (float(ex[-2] - ex[1]), float(ey[-2] - ey[1]))
+            ahead, inner = (bend[0] + along[0], bend[1] + along[1]), (float(ox.mean()), float(oy.mean()))
+            lines.append(half_plane(bend, ahead, inner))
+        yield turn.relative, turn.offset_ms, tuple(lines)
 
 
 def _clip(rectangle: shapely.Polygon, edges: tuple[HalfPlane, ...], centre: tuple[float, float]) -> shapely.Polygon:
@@ -155,6 +190,14 @@ def _clip(rectangle: shapely.Polygon, edges: tuple[HalfPlane, ...], centre: tupl
         side = ((end[0] + deep[0], end[1] + deep[1]), (start[0] + deep[0], start[1] + deep[1]))
         rectangle = shapely.intersection(rectangle, shapely.Polygon((start, end, *side)))
     return rectangle
+
+
+def _lit(at: GranulePass, node_ms: float) -> bool:
+    """Whether the sun stands high enough for an image; only the polar winter is dark at the time of the passes."""
+    granule = at.granule
+    if abs(granule.lat) < _POLAR_LAT:
+        return True
+    return sun_at(node_ms + at.offset_ms, granule.lon, granule.lat).zenith < _DARK_DEGREES
 
 
 class Sentinel2Archive:
@@ -220,8 +263,9 @@ class Sentinel2Archive:
         for satellite in self.mission.satellites:
             first, last = start_ms - at.offset_ms - 100, end_ms - at.offset_ms
             for orbit in self.mission.orbits_between(satellite, at.relative, first, last):
-                if self._taken(satellite, orbit, at.granule):
-                    bare.append((satellite, orbit, self.mission.node_time(satellite, orbit)))
+                node = self.mission.node_time(satellite, orbit)
+                if self._taken(satellite, orbit, at.granule) and _lit(at, node):
+                    bare.append((satellite, orbit, node))
         clouds = self._cloud_covers(at.granule, bare)
         scenes = []
         for (satellite, orbit, node), cloud in zip(bare, clouds, strict=True):
