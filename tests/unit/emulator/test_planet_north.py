@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from geomeld_build.emulator.worlds.base import ImageRecord
 from geomeld_build.emulator.worlds.planet import PlanetWorld
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import granule_named, granules_touching
@@ -98,6 +99,6 @@ def test_both_ways_to_find_the_swath_agree(lat: float) -> None:
 def test_searches_by_index_find_the_far_north(world: PlanetWorld) -> None:
     for record in scenes(world, S2, NORTH_GREENLAND, "2020-06-10", "2020-06-13"):
         again = world.find(record.id)
-        assert again is not None
-        assert again.properties == record.properties  # type: ignore[union-attr]
+        assert isinstance(again, ImageRecord)
+        assert again.properties == record.properties
     assert granule_named("32XMF") is None
