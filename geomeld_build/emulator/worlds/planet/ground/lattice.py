@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, unit_xyz
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, unit_xyz
 
 __all__ = ["ASTER_LATTICE", "HALO", "UTM_LATTICE", "Block", "LatticeSpec", "refine"]
 
@@ -116,9 +116,3 @@ class Block:
     def xyz(self, spacing: int) -> Floats:
         """Points ``(3, node, node)`` in km of the nodes ``spacing`` pixels apart."""
         return unit_xyz(*self.lonlat(spacing))
-
-    def pixels(self) -> tuple[Ints, Ints]:
-        """Column and row indices ``(pixel, pixel)`` of the grid, halo included."""
-        steps = np.arange(self.spec.size + 2 * HALO) - HALO
-        columns, rows = np.meshgrid(self.column * self.spec.size + steps, self.row * self.spec.size + steps)
-        return columns, rows

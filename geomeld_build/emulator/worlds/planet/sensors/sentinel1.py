@@ -101,7 +101,7 @@ class _Reader:
         values: NDArray[Any] = speckled(
             assemble(block, row0 + i, row1 + i + 1, col0 + j, col1 + j + 1),
             (row - i, column - j),
-            cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)[None, :]),
+            cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)),
             _SPECKLE,
             3e-4 if layer == 0 else 2e-4,
             self._decibel,
