@@ -14,12 +14,12 @@ from shapely.geometry.base import BaseGeometry
 from geomeld_build.emulator.worlds.base import SearchHint, UnboundedSearch
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.macro import Macro
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, unit_of, unit_xyz
+from geomeld_build.emulator.worlds.planet.ground.noise import unit_of, unit_xyz
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.truth import GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.clouds import CloudPoints, cover_percentages
 from geomeld_build.emulator.worlds.planet.sensors.mgrs import Granule, granule_named, granules_touching
-from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2, Mission, Pass, Satellite, track
+from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL2, Mission, Satellite, track
 from geomeld_build.emulator.worlds.planet.sensors.outlines import HalfPlane, footprint_of, half_plane, inside
 
 __all__ = ["GranulePass", "Scene", "Sentinel2Archive", "stamp"]
@@ -108,55 +108,38 @@ def _datatake_ms(satellite: Satellite, node_ms: float, orbit: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _relatives(granule: Granule) -> tuple[int, ...]:
-    """Relative orbits that may see a granule."""
-    lon, lat = Utm(granule.epsg).inverse(*_mesh(granule))
-    box = (float(lon.min()), float(lon.max()), float(lat.min()), float(lat.max()))
-    return tuple(_swath().relatives_over(*box))
-
-
-def _swath() -> Pass:
-    return track(SENTINEL2, False, -_HALF_SWATH_KM, _HALF_SWATH_KM)
-
-
-def _mesh(granule: Granule) -> tuple[Floats, Floats]:
-    """15 x 15 points of a granule, metres in its zone."""
-    x, y = np.linspace(granule.left, granule.right, 15), np.linspace(granule.bottom, granule.top, 15)
-    mesh_x, mesh_y = np.meshgrid(x, y)
-    return mesh_x, mesh_y
-
-
-@lru_cache(maxsize=16_384)
-def pass_over(granule: Granule, relative: int) -> GranulePass | None:
-    """What a relative orbit sees of a granule, None where that is nothing."""
-    swath, utm, (mesh_x, mesh_y) = _swath(), Utm(granule.epsg), _mesh(granule)
-    _, lat = utm.inverse(mesh_x, mesh_y)
-    rectangle = shapely.box(granule.left, granule.bottom, granule.right, granule.top)
-    centre = ((granule.left + granule.right) / 2, (granule.bottom + granule.top) / 2)
-    node = float(swath.node_lon[relative - 1])
-    lats = np.array([lat.min(), lat.max()])
-    west, east = swath.edges(lats)
-    # Bring the edges to the turn of the Earth on which the granule lies.
-    turn = 360.0 * np.round((granule.lon - node - (west + east) / 2) / 360.0)
-    lines = []
-    for edge, other in ((west, east), (east, west)):
-        ex, ey = utm.forward(node + edge + turn, lats)
-        ox, oy = utm.forward(node + other + turn, lats)
-        inner = (float(ox.mean()), float(oy.mean()))
-        lines.append(half_plane((float(ex[0]), float(ey[0])), (float(ex[1]), float(ey[1])), inner))
-    edges = tuple(lines)
-    covered = float(inside(edges, mesh_x, mesh_y).mean())
-    if covered < _LEAST_COVERED:
-        return None
-    outline = _clip(rectangle, edges, centre)
-    offset = swath.offset_ms(granule.lon - node - float(turn[0]), granule.lat)
-    return GranulePass(granule, relative, offset, edges, footprint_of(outline, granule.epsg), covered)
-
-
 def passes_over(granule: Granule) -> tuple[GranulePass, ...]:
     """The relative orbits that see a granule."""
-    passes = (pass_over(granule, relative) for relative in _relatives(granule))
-    return tuple(found for found in passes if found is not None)
+    swath = track(SENTINEL2, False, -_HALF_SWATH_KM, _HALF_SWATH_KM)
+    utm = Utm(granule.epsg)
+    x = np.linspace(granule.left, granule.right, 15)
+    y = np.linspace(granule.bottom, granule.top, 15)
+    mesh_x, mesh_y = np.meshgrid(x, y)
+    lon, lat = utm.inverse(mesh_x, mesh_y)
+    south, north = float(lat.min()), float(lat.max())
+    rectangle = shapely.box(granule.left, granule.bottom, granule.right, granule.top)
+    centre = ((granule.left + granule.right) / 2, (granule.bottom + granule.top) / 2)
+    found = []
+    for relative in swath.relatives_over(float(lon.min()), float(lon.max()), south, north):
+        node = float(swath.node_lon[relative - 1])
+        lats = np.array([south, north])
+        west, east = swath.edges(lats)
+        # Bring the edges to the turn of the Earth on which the granule lies.
+        turn = 360.0 * np.round((granule.lon - node - (west + east) / 2) / 360.0)
+        lines = []
+        for edge, other in ((west, east), (east, west)):
+            ex, ey = utm.forward(node + edge + turn, lats)
+            ox, oy = utm.forward(node + other + turn, lats)
+            inner = (float(ox.mean()), float(oy.mean()))
+            lines.append(half_plane((float(ex[0]), float(ey[0])), (float(ex[1]), float(ey[1])), inner))
+        edges = tuple(lines)
+        covered = float(inside(edges, mesh_x, mesh_y).mean())
+        if covered < _LEAST_COVERED:
+            continue
+        outline = _clip(rectangle, edges, centre)
+        offset = swath.offset_ms(granule.lon - node - float(turn[0]), granule.lat)
+        found.append(GranulePass(granule, relative, offset, edges, footprint_of(outline, granule.epsg), covered))
+    return tuple(found)
 
 
 def _clip(rectangle: shapely.Polygon, edges: tuple[HalfPlane, ...], centre: tuple[float, float]) -> shapely.Polygon:
@@ -224,20 +207,11 @@ class Sentinel2Archive:
         except ValueError:
             return None
         low, high = taken - 60_000 - 3_000_000, taken + 7_000_000
-        for relative in _relatives(granule):
-            at = pass_over(granule, relative) if self._starts(relative, taken) else None
-            for scene in () if at is None else self._dates(at, low, high):
+        for at in passes_over(granule):
+            for scene in self._dates(at, low, high):
                 if scene.index == index:
                     return scene
         return None
-
-    def _starts(self, relative: int, taken: int) -> bool:
-        """Whether a datatake of a relative orbit can have started at a time."""
-        node = taken + _DATATAKE_BEFORE_NODE_MS
-        return any(
-            self.mission.orbits_between(satellite, relative, node - 1_000, node + 52_000)
-            for satellite in self.mission.satellites
-        )
 
     def _dates(self, at: GranulePass, start_ms: float, end_ms: float) -> list[Scene]:
         bare: list[tuple[Satellite, int, float]] = []
