@@ -134,7 +134,7 @@ class Evaluator:
     def _compile(self, node: Any, depth: int) -> Node:
         if depth > _MOST_DEPTH:
             raise ServiceError(f"Expression is nested more than {_MOST_DEPTH} deep.")
-        if not isinstance(node, Mapping) or len(node) != 1:
+        if not isinstance(node, dict) or len(node) != 1:
             raise ServiceError(f"Invalid argument: malformed value node {str(node)[:200]}.")
         ((kind, body),) = node.items()
         match kind:
@@ -256,7 +256,7 @@ def _references(node: Any) -> list[str]:
         item = stack.pop()
         if isinstance(item, list):
             stack.extend(item)
-        elif isinstance(item, Mapping):
+        elif isinstance(item, dict):
             for key, value in item.items():
                 if key == "constantValue":
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from pathlib import Path
@@ -84,6 +85,10 @@ def _serve(world: World, settings: EmulatorSettings, host: str, port: int) -> No
         server.start()
     except OSError as error:
         raise CommandFailed(USAGE, f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    # What was loaded stays: without this the collector walks over it with every few requests.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     try:
         # Data for whoever started this process; flushed, because it waits for the line.
         print(server.url, flush=True)

@@ -95,6 +95,8 @@ class Service:
         grid = parse_grid(body.get("grid"), bands)
         check_limits(grid, bands, self._settings.limits)
         rendered = render_bands(session.render, bands, grid)
+        # Closures of an expression refer to each other: without this its pixels would stay until they are collected.
+        session.render.forget()
         data, media_type = encode_pixels(rendered, str(body.get("fileFormat") or "AUTO_JPEG_PNG"))
         return Answer(data, media_type, grid.width * grid.height * len(bands), session.render.native_pixels)
 
@@ -134,6 +136,8 @@ class Service:
         grid = default_grid(image.footprint, bands[0], most=512 if picture else None)
         check_limits(grid, bands, self._settings.limits)
         rendered = render_bands(session.render, bands, grid)
+        # Closures of an expression refer to each other: without this its pixels would stay until they are collected.
+        session.render.forget()
         data, media_type = encode_pixels(rendered, file_format, str(body.get("filenamePrefix") or "download"))
         return Answer(data, media_type, grid.width * grid.height * len(bands), session.render.native_pixels)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds import planet
 from geomeld_build.emulator.worlds.planet.ground.frames import cells_of, subdivide
+from geomeld_build.emulator.worlds.planet.ground.lattice import refine
 
 Array = NDArray[np.float64]
 
@@ -51,6 +52,28 @@ def test_parts_of_cells_lie_where_the_cells_lie() -> None:
     np.testing.assert_allclose((parts.column % 4 + 0.5 - 2.0) * parts.width + parts.x, cells.x, atol=1e-6)
     np.testing.assert_allclose((parts.row % 4 + 0.5 - 2.0) * parts.height + parts.y, cells.y, atol=1e-6)
     assert (np.abs(parts.x) <= parts.width / 2 + 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "source", "target"), [(60, 10, 0), (60, 10, 2), (60, 2, 0), (60, 1, 0), (240, 60, 10)]
+)
+def test_finer_nodes_equal_the_formula(size: int, source: int, target: int) -> None:
+    """Catmull-Rom splines as dense matrices; the outermost nodes are padding."""
+    pad, halo = 3, 1
+    nodes = size // source + 2 * pad + 1
+    if target:
+        position = (np.arange(size // target + 2 * pad + 1) - pad) * target / source
+    else:
+        position = (np.arange(size + 2 * halo) - halo + 0.5) / source
+    position = np.clip(position + pad, 1.0, nodes - 2.0 - 1e-9)
+    left = np.floor(position).astype(int)
+    t, rows, matrix = position - left, np.arange(position.size), np.zeros((position.size, nodes))
+    matrix[rows, left - 1] = (-t + 2 * t**2 - t**3) / 2
+    matrix[rows, left] = (2 - 5 * t**2 + 3 * t**3) / 2
+    matrix[rows, left + 1] = (t + 4 * t**2 - 3 * t**3) / 2
+    matrix[rows, left + 2] = (t**3 - t**2) / 2
+    field = np.random.default_rng(size + source).normal(0, 1, (2, 3, nodes, nodes))
+    np.testing.assert_allclose(refine(field, size, source, target), matrix @ field @ matrix.T, atol=1e-12)
 
 
 def kernel_modules() -> list[Path]:

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground import cover as classes
-from geomeld_build.emulator.worlds.planet.sensors import radar_kernel
 from geomeld_build.emulator.worlds.planet.sensors.look_kernel import FACTORS, measure
-from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import CROSS_DB, LIKE_DB, backscatter, speckled
+from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import on_slopes, speckled
 from geomeld_build.emulator.worlds.planet.sensors.spectra import BANDS, CLOUD
 
 Array = NDArray[np.float64]
@@ -74,47 +72,23 @@ def test_looks_equal_the_formula(cloudy: bool) -> None:
     assert len(np.unique(expected_classes)) >= (4 if cloudy else 5)
 
 
-def ground_and_season(rng: np.random.Generator) -> tuple[Small, dict[str, Small]]:
-    cover = np.moveaxis(rng.dirichlet(np.full(11, 0.3), (SIDE, SIDE)), -1, 0)
-    names = ("crop_green", "snow", "damp", "water", "sea")
-    fields = {name: rng.random((SIDE, SIDE)) for name in names}
-    fields |= {name: rng.normal(0, 1, (SIDE, SIDE)) for name in ("grain", "texture")}
-    fields |= {name: rng.normal(0, 0.4, (SIDE, SIDE)) for name in ("east", "north")}
-    fields |= {"moisture": rng.uniform(0, 1.5, (SIDE, SIDE)), "warmth": rng.uniform(-9, 9, (SIDE, SIDE))}
-    small = {name: array.astype(np.float32) for name, array in fields.items()}
-    return np.ascontiguousarray(cover, dtype=np.float32), small
-
-
 @pytest.mark.parametrize("degrees", [31.0, 45.9])
-def test_backscatter_equals_the_formula(degrees: float) -> None:
+def test_power_on_slopes_equals_the_formula(degrees: float) -> None:
     rng = np.random.default_rng(int(degrees))
-    cover, f = ground_and_season(rng)
+    like, cross, water, sea = rng.random((4, SIDE, SIDE)).astype(np.float32)
+    east, north = rng.normal(0, 0.4, (2, SIDE, SIDE)).astype(np.float32)
     # A block is 600 m of a swath of 250 km.
     angles = degrees + np.linspace(0, 0.037, SIDE)[None, :] * np.ones((SIDE, 1))
-    near, rained, calm, level = (0.98, -0.199), 0.4, 1.3, 3.0
-    ground = tuple(f[name] for name in ("moisture", "grain", "texture", "east", "north", "sea"))
-    season = tuple(f[name] for name in ("crop_green", "snow", "warmth", "damp", "water"))
-    found = backscatter(cover, ground, season, angles, near, rained, calm, level)
-
-    like_of, cross_of = (10.0 ** (np.array(db) / 10) for db in (LIKE_DB, CROSS_DB))
-    like, cross = np.tensordot(like_of, cover, 1), np.tensordot(cross_of, cover, 1)
-    crop, soil = cover[classes.CROP], 1.0 - cover[classes.TREE]
-    cross = cross + crop * f["crop_green"] * cross_of[classes.CROP] * 1.6
-    like = like + crop * (f["crop_green"] - 0.4) * like_of[classes.CROP] * 0.35
-    damp = (f["damp"] - 0.4) * 2 + rained * np.clip(f["moisture"], 0.05, 1)
-    wet_snow = f["snow"] * (f["warmth"] > -3)
-    gain = np.exp(0.11 * f["grain"] * (1 + 2.2 * cover[classes.BUILT]) + 0.05 * f["texture"])
-    gain = gain * np.exp(0.23 * damp * soil - wet_snow * soil)
-    gain = gain * np.exp(-0.6 * np.clip(0.25 - f["moisture"], 0, 0.25) * 4 * soil)
+    near, calm = (0.98, -0.199), (0.013, 0.002)
+    found = on_slopes(like, cross, (east, north), (water, sea), angles, near, calm)
     theta = np.radians(angles)
-    local = np.clip(theta - np.arctan(near[0] * f["east"] + near[1] * f["north"]), 0.12, 1.45)
+    local = np.clip(theta - np.arctan(near[0] * east + near[1] * north), 0.12, 1.45)
     terrain = np.clip(np.tan(theta) / np.tan(local), 0.2, 4.0)
-    surface = calm * (np.cos(theta) / np.cos(np.radians(38.0))) ** 6.0 * (1 + f["sea"])
-    dry, water = 1 - f["water"], f["water"]
+    surface = water * (np.cos(theta) / np.cos(np.radians(38.0))) ** 6.0 * (1 + sea)
     expected = np.stack(
         (
-            like * gain * terrain * dry + water * surface * like_of[classes.WATER] / level,
-            cross * gain * np.sqrt(terrain) * dry + water * surface * cross_of[classes.WATER],
+            like * terrain * (1 - water) + surface * calm[0],
+            cross * np.sqrt(terrain) * (1 - water) + surface * calm[1],
         )
     )
     np.testing.assert_allclose(found, expected, rtol=3e-5)
@@ -131,9 +105,3 @@ def test_speckle_equals_the_formula(decibel: bool) -> None:
     moved = moved[:, :-1] * 0.15 + moved[:, 1:] * 0.85
     expected = np.maximum(moved * quantiles[(draws * 512).astype(int)], 1e-4) + 3e-4
     np.testing.assert_allclose(found, 10 * np.log10(expected) if decibel else expected, rtol=2e-6)
-
-
-def test_constants_are_those_of_the_ground() -> None:
-    names = ("TREE", "CROP", "BUILT", "WATER")
-    assert {n: getattr(radar_kernel, f"_{n}") for n in names} == {n: getattr(classes, n) for n in names}
-    assert len(LIKE_DB) == len(CROSS_DB) == len(classes.CLASSES)

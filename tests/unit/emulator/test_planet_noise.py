@@ -15,10 +15,13 @@ import geomeld_build
 from geomeld_build.emulator.worlds.planet.ground.bank import NoiseBank
 from geomeld_build.emulator.worlds.planet.ground.noise import (
     Octaves,
+    cell_bits,
     cell_draws,
     cell_hash,
     cell_normal,
+    cell_normals,
     key_of,
+    kind_hash,
     unit_xyz,
 )
 from geomeld_build.emulator.worlds.planet.ground.noise_kernel import GAIN, M1, M2, PRIMES, lattice_noise
@@ -88,6 +91,20 @@ def test_hashes_of_cells_equal_the_formula() -> None:
     parts = np.stack([(bits >> np.uint64(16 * n)) & np.uint64(0xFFFF) for n in range(4)]) / 65536.0
     np.testing.assert_array_equal(cell_draws(key, kinds, rows, columns), parts)
     np.testing.assert_array_equal(cell_normal(key, kinds, rows, columns), (parts.sum(axis=0) - 2.0) * 1.7320508)
+
+
+def test_hashes_of_a_grid_are_those_of_its_cells() -> None:
+    rows, columns = np.arange(-5, 9)[:, None], np.arange(100, 117)
+    every = np.broadcast_arrays(rows, columns)
+    np.testing.assert_array_equal(cell_hash(5, rows, columns), cell_hash(5, *every))
+    np.testing.assert_array_equal(cell_draws(5, rows, columns), cell_draws(5, *every))
+    bits = cell_bits((5, 6), rows, columns)
+    for key, found in zip((5, 6), bits, strict=True):
+        np.testing.assert_array_equal(found >> np.uint64(11), cell_hash(key, *every) * 2.0**53)
+    normals = cell_normals((5, 6), rows, columns)
+    np.testing.assert_array_equal(normals, [cell_normal(key, *every) for key in (5, 6)])
+    kinds = np.arange(3)[:, None, None]
+    np.testing.assert_array_equal(kind_hash(5, 3, rows[:, 0], columns), cell_hash(5, kinds, rows, columns))
 
 
 def test_octaves_have_mean_zero_and_deviation_one() -> None:

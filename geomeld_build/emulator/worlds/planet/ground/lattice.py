@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, unit_xyz
 
 __all__ = ["ASTER_LATTICE", "HALO", "UTM_LATTICE", "Block", "LatticeSpec", "refine"]
@@ -48,8 +49,12 @@ ASTER_LATTICE = LatticeSpec(size=60, macro=30, meso=5, fine=1, group=2)
 
 
 @lru_cache(maxsize=64)
-def _weights(size: int, source: int, target: int) -> Floats:
-    """Catmull-Rom matrix from nodes ``source`` pixels apart to those ``target`` apart; target 0 = pixel centres."""
+def _taps(size: int, source: int, target: int) -> tuple[Ints, Floats]:
+    """Catmull-Rom interpolation from nodes ``source`` pixels apart to those ``target`` apart; target 0 = pixel centres.
+
+    Returns:
+        For every finer point the first of its four nodes ``(point,)``, and their weights ``(4, point)``.
+    """
     if target:
         count = size // target + 2 * _PAD + 1
         position = (np.arange(count) - _PAD) * target / source
@@ -58,7 +63,7 @@ def _weights(size: int, source: int, target: int) -> Floats:
     nodes = size // source + 2 * _PAD + 1
     # Outermost nodes of the finer level are beyond what the coarser one supports; they are only padding.
     position = np.clip(position + _PAD, 1.0, nodes - 2.0 - 1e-9)
-    left = np.floor(position).astype(int)
+    left = np.floor(position).astype(np.int64)
     t = position - left
     taps = (
         ((-t + 2) * t - 1) * t / 2,
@@ -66,18 +71,31 @@ def _weights(size: int, source: int, target: int) -> Floats:
         ((-3 * t + 4) * t + 1) * t / 2,
         ((t - 1) * t * t) / 2,
     )
-    matrix = np.zeros((position.size, nodes))
-    rows = np.arange(position.size)
-    for offset, tap in zip((-1, 0, 1, 2), taps, strict=True):
-        matrix[rows, left + offset] += tap
-    return matrix
+    return left - 1, np.stack(taps)
 
 
 def refine(field: Floats, size: int, source: int, target: int) -> Floats:
     """Fields ``(..., node, node)`` carried to finer nodes (target > 0) or to pixels with their halo (target 0)."""
-    weights = _weights(size, source, target)
-    result: Floats = np.matmul(np.matmul(weights, field), weights.T)
-    return result
+    first, taps = _taps(size, source, target)
+    found = _carried(np.ascontiguousarray(field).reshape(-1, *field.shape[-2:]), first, taps)
+    return found.reshape(*field.shape[:-2], first.size, first.size)
+
+
+@kernel
+def _carried(field: Floats, first: Ints, taps: Floats) -> Floats:
+    layers, nodes, _ = field.shape
+    out, rows = np.empty((layers, first.size, first.size)), np.empty((nodes, first.size))
+    for layer in range(layers):
+        for i in range(nodes):
+            for j in range(first.size):
+                p, line = first[j], field[layer, i]
+                total = taps[0, j] * line[p] + taps[1, j] * line[p + 1]
+                rows[i, j] = total + taps[2, j] * line[p + 2] + taps[3, j] * line[p + 3]
+        for i in range(first.size):
+            p, a, b, c, d = first[i], taps[0, i], taps[1, i], taps[2, i], taps[3, i]
+            for j in range(first.size):
+                out[layer, i, j] = a * rows[p, j] + b * rows[p + 1, j] + c * rows[p + 2, j] + d * rows[p + 3, j]
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +134,3 @@ class Block:
     def xyz(self, spacing: int) -> Floats:
         """Points ``(3, node, node)`` in km of the nodes ``spacing`` pixels apart."""
         return unit_xyz(*self.lonlat(spacing))
-
-    def pixels(self) -> tuple[Ints, Ints]:
-        """Column and row indices ``(pixel, pixel)`` of the grid, halo included."""
-        steps = np.arange(self.spec.size + 2 * HALO) - HALO
-        columns, rows = np.meshgrid(self.column * self.spec.size + steps, self.row * self.spec.size + steps)
-        return columns, rows

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.worlds.planet.ground.noise_kernel import (
     PRIMES,
+    grid_codes,
     hash_bits,
     hash_draws,
     hash_normals,
@@ -30,6 +31,7 @@ __all__ = [
     "cell_normal",
     "cell_normals",
     "key_of",
+    "kind_hash",
     "unit_of",
     "unit_xyz",
 ]
@@ -54,44 +56,54 @@ def unit_of(*parts: int | str) -> float:
     return (key_of(*parts) >> 11) * 2.0**-53
 
 
-def _codes(keys: Sequence[int], coordinates: tuple[NDArray[Any], ...]) -> _Bits:
-    """What is hashed: one number for each key and set of coordinates."""
+def _codes(keys: Sequence[int], coordinates: tuple[NDArray[Any], ...]) -> tuple[_Bits, tuple[int, ...]]:
+    """What is hashed, flat: one number for each key and set of coordinates; and their shape."""
     total: _Bits = np.array([key & _MASK for key in keys], dtype=np.uint64)
+    if len(coordinates) == 2 and coordinates[0].shape[1:] == (1,) and coordinates[1].ndim == 1:
+        rows, columns = coordinates[0][:, 0], coordinates[1]
+        shape = (rows.size, columns.size) if len(keys) == 1 else (len(keys), rows.size, columns.size)
+        return grid_codes(total, np.ascontiguousarray(rows), np.ascontiguousarray(columns), 0, 1), shape
     if total.size > 1:
         total = total.reshape(-1, *(1,) * max(axis.ndim for axis in coordinates))
     for prime, axis in zip(PRIMES, coordinates, strict=False):
         total = total + np.asarray(axis).astype(np.int64, copy=False).view(np.uint64) * np.uint64(prime)
-    return np.ascontiguousarray(total)
+    return total.ravel(), total.shape
 
 
 def cell_bits(keys: Sequence[int], *coordinates: NDArray[Any]) -> _Bits:
     """64 random bits for each key and set of integer coordinates (arrays that broadcast against each other)."""
-    codes = _codes(keys, coordinates)
-    return hash_bits(codes.ravel()).reshape(codes.shape)
+    codes, shape = _codes(keys, coordinates)
+    return hash_bits(codes).reshape(shape)
 
 
 def cell_hash(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Numbers in [0, 1) keyed by integer coordinates (arrays that broadcast against each other)."""
-    codes = _codes((key,), coordinates)
-    return hash_units(codes.ravel()).reshape(codes.shape)
+    codes, shape = _codes((key,), coordinates)
+    return hash_units(codes).reshape(shape)
+
+
+def kind_hash(key: int, kinds: int, rows: Ints, columns: Ints) -> Floats:
+    """``cell_hash`` of the numbers 0 to ``kinds``, rows ``(n,)`` and columns ``(m,)``: ``(kind, n, m)``."""
+    bases = np.array([(key + kind * PRIMES[0]) & _MASK for kind in range(kinds)], dtype=np.uint64)
+    return hash_units(grid_codes(bases, rows, columns, 1, 2)).reshape(kinds, rows.size, columns.size)
 
 
 def cell_draws(key: int, *coordinates: NDArray[Any]) -> Floats:
     """Four numbers in [0, 1) of 16 bits each, ``(4, ...)``: cheaper than four hashes."""
-    codes = _codes((key,), coordinates)
-    return hash_draws(codes.ravel()).reshape(4, *codes.shape)
+    codes, shape = _codes((key,), coordinates)
+    return hash_draws(codes).reshape(4, *shape)
 
 
 def cell_normal(key: int, *coordinates: NDArray[Any]) -> Floats:
     """About standard normal numbers keyed by integer coordinates: the sum of four 16-bit uniforms of one hash."""
-    codes = _codes((key,), coordinates)
-    return hash_normals(codes.ravel()).reshape(codes.shape)
+    codes, shape = _codes((key,), coordinates)
+    return hash_normals(codes).reshape(shape)
 
 
 def cell_normals(keys: Sequence[int], *coordinates: NDArray[Any]) -> Floats:
     """``cell_normal`` of several keys together, ``(key, ...)``."""
-    codes = _codes(keys, coordinates)
-    return hash_normals(codes.ravel()).reshape(codes.shape)
+    codes, shape = _codes(keys, coordinates)
+    return hash_normals(codes).reshape(shape)
 
 
 def unit_xyz(lon: Floats, lat: Floats) -> Floats:

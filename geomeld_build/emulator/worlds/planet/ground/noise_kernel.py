@@ -7,7 +7,18 @@ from numpy.typing import NDArray
 
 from geomeld_build.emulator.compiled import helper, kernel
 
-__all__ = ["GAIN", "M1", "M2", "PRIMES", "hash_bits", "hash_draws", "hash_normals", "hash_units", "lattice_noise"]
+__all__ = [
+    "GAIN",
+    "M1",
+    "M2",
+    "PRIMES",
+    "grid_codes",
+    "hash_bits",
+    "hash_draws",
+    "hash_normals",
+    "hash_units",
+    "lattice_noise",
+]
 
 PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
 """Factors of the coordinates in a hash."""
@@ -16,6 +27,7 @@ M1, M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 GAIN = 2.5
 """Trilinear value noise with quintic weights has a standard deviation of 0.4; this brings a channel to about one."""
 
+_P = np.array(PRIMES, dtype=np.uint64)
 _PX, _PY, _PZ = (np.uint64(prime) for prime in PRIMES[:3])
 _M1, _M2 = np.uint64(M1), np.uint64(M2)
 _S11, _S27, _S30, _S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
@@ -37,6 +49,28 @@ def _mix(bits: np.uint64) -> np.uint64:
 def _corner(bits: np.uint64) -> np.float64:
     """A number in [0, 2**53) of a corner's hash."""
     return np.float64(_mix(bits) >> _S11)
+
+
+@kernel
+def grid_codes(bases: _Bits, rows: NDArray[np.int64], columns: NDArray[np.int64], down: int, along: int) -> _Bits:
+    """What is hashed for every base, row and column, flat.
+
+    Args:
+        bases: ``(k,)``.
+        rows: ``(n,)``.
+        columns: ``(m,)``.
+        down: which of ``PRIMES`` belongs to rows.
+        along: which belongs to columns.
+    """
+    out, at = np.empty(bases.size * rows.size * columns.size, dtype=np.uint64), 0
+    steps = columns.astype(np.uint64) * _P[along]
+    for k in range(bases.size):
+        for i in range(rows.size):
+            start = bases[k] + np.uint64(rows[i]) * _P[down]
+            for j in range(columns.size):
+                out[at + j] = start + steps[j]
+            at += columns.size
+    return out
 
 
 @kernel

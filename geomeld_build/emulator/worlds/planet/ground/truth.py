@@ -138,8 +138,8 @@ class GroundModel:
         cells = frames(_inner(whole.frame_lon), _inner(whole.frame_lat))
         towns = settlement(self.seed, cells, people, _inner(whole.patch1))
         plots = parcels(self.seed, cells, lat, people)
-        columns, rows = (_inner(axis) for axis in block.pixels())
-        grain = cell_normal(key_of(self.seed, "grain", epsg), rows, columns)
+        steps = np.arange(BLOCK)
+        grain = cell_normal(key_of(self.seed, "grain", epsg), (row * BLOCK + steps)[:, None], column * BLOCK + steps)
         found = cover_block(
             _dense(whole.elevation, whole.wet, whole.patch1, whole.patch2, whole.region),
             _dense(macro.sea_warmth, macro.swing, macro.rain, macro.people, macro.marsh, macro.coast, macro.conifer),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, cell_normals
+from geomeld_build.emulator.worlds.planet.ground.noise import Floats, cell_hash, cell_normals, kind_hash
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK
 from geomeld_build.emulator.worlds.planet.sensors.classes_kernel import add_patches
 
@@ -76,5 +76,5 @@ class Confusion:
 def patch_draws(key: int, row: int, column: int, size: int, kinds: int | None = None) -> Floats:
     """Numbers 0..1 of the patches of ``size`` x ``size`` pixels of a block, ``([kind,] patch, patch)``."""
     steps = np.arange(BLOCK // size)
-    places = (row * (BLOCK // size) + steps)[:, None], column * (BLOCK // size) + steps
-    return cell_hash(key, *places) if kinds is None else cell_hash(key, np.arange(kinds)[:, None, None], *places)
+    rows, columns = row * (BLOCK // size) + steps, column * (BLOCK // size) + steps
+    return cell_hash(key, rows[:, None], columns) if kinds is None else kind_hash(key, kinds, rows, columns)

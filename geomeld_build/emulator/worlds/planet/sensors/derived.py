@@ -127,7 +127,7 @@ class CloudScore(_FromScenes):
         look = self._instrument.look(scene, row, column)
         key = key_of("score", scene.datatake, scene.at.granule.epsg, band)
         steps = np.arange(BLOCK)
-        grain = cell_normal(key, (row * BLOCK + steps)[:, None], (column * BLOCK + steps)[None, :])
+        grain = cell_normal(key, (row * BLOCK + steps)[:, None], column * BLOCK + steps)
         # Thin cloud takes more from the score than from the light; shadows count too.
         occluded = np.clip(look.cloud**0.6 + 0.75 * look.shadow, 0, 1)
         level, spread = (0.93, 0.02) if band == "cs" else (0.965, 0.012)

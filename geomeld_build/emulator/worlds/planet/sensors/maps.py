@@ -321,8 +321,9 @@ class Elevation(_Map):
         truth, water = self.ground.heights(row, column).astype(np.float64)
         key = key_of(self.ground.seed, "gdem")
         steps = np.arange(self.grid.side)
-        rows, columns = (row * self.grid.side + steps)[:, None], (column * self.grid.side + steps)[None, :]
-        error = 1.6 * cell_normal(key, rows, columns) + 1.9 * cell_normal(key + 1, rows // 4, columns // 4)
+        rows, columns = (row * self.grid.side + steps)[:, None], column * self.grid.side + steps
+        coarse = cell_normal(key + 1, rows[::4] // 4, columns[::4] // 4)
+        error = 1.6 * cell_normal(key, rows, columns) + 1.9 * coarse.repeat(4, axis=0).repeat(4, axis=1)
         value = np.where(water > 0.5, truth, truth + self._error * error)
         return _with_mask(np.rint(np.clip(value, -200, 9000)), np.ones_like(truth))
 

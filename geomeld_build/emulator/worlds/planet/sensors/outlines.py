@@ -46,8 +46,11 @@ def half_plane(start: tuple[float, float], end: tuple[float, float], inner: tupl
 def inside(planes: tuple[HalfPlane, ...], x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
     """Which points lie on the inner side of all lines."""
     found = np.ones(np.broadcast(x, y).shape, dtype=np.bool_)
+    corners = np.array([(east, north) for east in (x.min(), x.max()) for north in (y.min(), y.max())]).T
     for plane in planes:
-        found &= plane.distance(x, y) >= 0.0
+        # Where all corners of their box are inside, all points are.
+        if plane.distance(*corners).min() < 0.0:
+            found &= plane.distance(x, y) >= 0.0
     return found
 
 

@@ -11,14 +11,14 @@ from scipy import special
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES
+from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, CROP, TREE
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
-from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, GroundModel
+from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
-from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import CROSS_DB, LIKE_DB, backscatter, speckled
+from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import on_slopes, speckled
 from geomeld_build.emulator.worlds.planet.sensors.sentinel1_archive import Sentinel1Archive, Slice, SliceScene
 from geomeld_build.emulator.worlds.planet.sensors.sun import year_angle
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
@@ -33,7 +33,12 @@ _SWATH_M = 250_000.0
 _ANGLE_STEP = 20_000.0
 _Small = NDArray[np.float32]
 
-assert len(LIKE_DB) == len(CROSS_DB) == len(CLASSES)
+# dB at 38 degrees for the classes of cover.CLASSES, like and cross polarised; water is dealt with by itself.
+_LIKE_DB = (-8.6, -11.2, -12.6, -12.0, -4.2, -15.5, -13.0, -23.0, -11.0, -9.0, -13.0)
+_CROSS_DB = (-13.8, -17.6, -20.0, -19.6, -12.0, -24.5, -20.5, -30.0, -17.5, -14.8, -20.5)
+_LIKE = np.array([10 ** (db / 10) for db in _LIKE_DB], dtype=np.float32)
+_CROSS = np.array([10 ** (db / 10) for db in _CROSS_DB], dtype=np.float32)
+assert len(_LIKE) == len(CLASSES)
 
 _SPECKLE = (special.gammaincinv(LOOKS, (np.arange(4096) + 0.5) / 4096.0) / LOOKS).astype(np.float32)
 """Quantiles of multi-look speckle: gamma distributed, mean 1."""
@@ -62,18 +67,41 @@ class Sentinel1:
         season = season_of(ground, year_angle(scene.start_ms))
         x = (column * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
         y = Utm(scene.at.epsg).false_northing - (row * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
-        near = scene.at.sides[0]
-        return backscatter(
-            ground.cover,
-            (ground.moisture, ground.grain, ground.texture, ground.east, ground.north, ground.sea),
-            (season.crop_green, season.snow, season.warmth, season.damp, season.water),
+        damp = self._damp(scene, ground, season.damp)
+        like, cross = _land(ground, season.crop_green, season.snow * (season.warmth > -3), damp)
+        near, calm = scene.at.sides[0], 0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2
+        level = 3.0 if scene.polarisation[1] == "H" else 1.0
+        return on_slopes(
+            like,
+            cross,
+            (ground.east, ground.north),
+            (season.water, ground.sea),
             _incidence(scene.at, x[None, :], y[:, None]),
             (near.a, near.b),
-            # It rained that day or it did not.
-            1.2 * (unit_of("rain", scene.datatake) - 0.5),
-            0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2,
-            3.0 if scene.polarisation[1] == "H" else 1.0,
+            (calm * float(_LIKE[7]) / level, calm * float(_CROSS[7])),
         )
+
+    def _damp(self, scene: SliceScene, ground: Ground, usual: _Small) -> _Small:
+        """Dampness of the soil that day, in dB around the usual: it rained or it did not."""
+        rained = unit_of("rain", scene.datatake) - 0.5
+        result: _Small = (usual - np.float32(0.4)) * 2 + np.float32(1.2 * rained) * np.clip(ground.moisture, 0.05, 1)
+        return result
+
+
+def _land(ground: Ground, crop_green: _Small, wet_snow: _Small, damp: _Small) -> tuple[_Small, _Small]:
+    cover = ground.cover
+    flat = cover.reshape(len(CLASSES), -1)
+    both = np.matmul(np.stack((_LIKE, _CROSS)), flat).reshape(2, *ground.wet.shape)
+    like, cross = both[0], both[1]
+    crop = cover[CROP]
+    # A grown crop scatters back more across, and hides the soil.
+    cross = cross + crop * crop_green * _CROSS[CROP] * np.float32(1.6)
+    like = like + crop * (crop_green - np.float32(0.4)) * _LIKE[CROP] * np.float32(0.35)
+    rough = np.exp(np.float32(0.11) * ground.grain * (1 + 2.2 * cover[4]) + np.float32(0.05) * ground.texture)
+    soil = 1 - cover[TREE]
+    gain = np.exp(np.float32(0.23) * damp * soil - np.float32(1.0) * wet_snow * soil)
+    arid = np.exp(-np.float32(0.6) * np.clip(0.25 - ground.moisture, 0, 0.25) * 4 * soil)
+    return like * rough * gain * arid, cross * rough * gain * arid
 
 
 class _Reader:
@@ -101,7 +129,7 @@ class _Reader:
         values: NDArray[Any] = speckled(
             assemble(block, row0 + i, row1 + i + 1, col0 + j, col1 + j + 1),
             (row - i, column - j),
-            cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)[None, :]),
+            cell_hash(key, np.arange(row0, row1)[:, None], np.arange(col0, col1)),
             _SPECKLE,
             3e-4 if layer == 0 else 2e-4,
             self._decibel,

@@ -239,11 +239,11 @@ class Sentinel1Archive:
             first = int(np.floor(after / _SLICE_MS)) - 2
             for number in range(first, first + 4):
                 part = slice_of(ascending, relative, number)
-                if part is None or not self._on_land(part):
+                if part is None:
                     continue
                 for scene in self._dates(part, start - 5_000, start + 6_000):
                     if scene.index == index:
-                        return scene
+                        return scene if self._on_land(part) else None
         return None
 
     def _slices(self, region: BaseGeometry) -> Iterator[Slice]:
