@@ -53,8 +53,8 @@ def _power(*decibels: float) -> _Small:
 
 
 # dB at 38 degrees for the classes of cover.CLASSES, like and cross polarised; bare ground (-99) and water come apart.
-_LIKE = _power(-9.6, -11.4, -11.8, -10.8, -5.2, -99.0, -11.0, -22.5, -11.0, -9.2, -12.2)
-_CROSS = _power(-15.8, -17.8, -18.6, -18.6, -13.6, -99.0, -18.0, -29.5, -17.6, -15.2, -19.6)
+_LIKE = _power(-9.6, -11.4, -11.8, -10.1, -5.2, -99.0, -11.0, -22.5, -10.4, -9.2, -12.2)
+_CROSS = _power(-15.8, -17.8, -18.6, -18.6, -13.6, -99.0, -18.0, -28.5, -17.6, -15.2, -19.6)
 assert len(_LIKE) == len(_CROSS) == len(CLASSES)
 # The same for bare ground by what it consists of: rock, sand, gravel, laterite, humus, loam.
 _BARE_LIKE = _power(-9.5, -18.5, -13.0, -12.0, -12.0, -12.0)
@@ -99,7 +99,8 @@ class Sentinel1:
         level = np.float32(3.0 if scene.polarisation[1] == "H" else 1.0)
         water, ice = season.water, lake_ice(ground, season)
         like = like * (1 - water) + water * ((1 - ice) * sea * _LIKE[WATER] / level + ice * _ICE_LIKE)
-        cross = cross * (1 - water) + water * ((1 - ice) * sea * _CROSS[WATER] + ice * _ICE_CROSS)
+        # Waves matter less across.
+        cross = cross * (1 - water) + water * ((1 - ice) * np.sqrt(sea) * _CROSS[WATER] + ice * _ICE_CROSS)
         return np.stack((like, cross)).astype(np.float32)
 
     def _damp(self, scene: SliceScene, ground: Ground, usual: _Small) -> _Small:
