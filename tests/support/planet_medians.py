@@ -1,8 +1,8 @@
 """Medians of the planet's land cover classes as its satellites see them, tile by tile.
 
-A tile is one block of the ground, 600 m, so that each pixel's truth is known: which class covers it, whether it is level,
-frozen or under snow. The optical scene is the clearest within 15 days of the date, cloudy pixels are left out; the radar
-scene is the next one.
+A tile is one block of the ground, 600 m, so that each pixel's truth is known: which class covers it, whether it is
+level, frozen or under snow. The optical scene is the clearest within 15 days of the date, cloudy pixels are left out;
+the radar scene is the next one.
 """
 
 from __future__ import annotations

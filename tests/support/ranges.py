@@ -15,13 +15,13 @@ CLASS_NAMES = ("tree", "shrub", "grass", "crop", "built", "bare", "snow", "water
 QUANTITIES = {"ndvi": "NDVI", "ndwi": "NDWI", "vv": "VV, dB", "vh": "VH, dB", "vv_vh": "VV - VH, dB"}
 
 SOURCES = {
-    "USGS": "U.S. Geological Survey: NDVI, the Foundation for Remote Sensing Phenology (0.1 or less: barren rock, sand, "
-    "snow; 0.2 to 0.5: shrubs, grasslands, senescing crops; 0.6 to 0.9: dense forests, crops at their peak)",
+    "USGS": "U.S. Geological Survey: NDVI, the Foundation for Remote Sensing Phenology (0.1 or less: barren rock, "
+    "sand, snow; 0.2 to 0.5: shrubs, grasslands, senescing crops; 0.6 to 0.9: dense forests, crops at their peak)",
     "McFeeters": "McFeeters 1996, The use of the Normalized Difference Water Index (NDWI) in the delineation of open "
     "water features, doi:10.1080/01431169608948714 (water above 0, soil and vegetation zero or below)",
-    "DSWx-S1": "NASA/JPL OPERA DSWx-S1, default algorithm parameters in opera-adt/DSWX-SAR (water: VH below -24 dB; dark "
-    "land: VV below -14.6, VH below -22.8 dB; land: VH above -18 dB; flooded vegetation: VV - VH from 7 to 12 dB, VH above "
-    "-26 dB)",
+    "DSWx-S1": "NASA/JPL OPERA DSWx-S1, default algorithm parameters in opera-adt/DSWX-SAR (water: VH below -24 dB; "
+    "dark land: VV below -14.6, VH below -22.8 dB; land: VH above -18 dB; flooded vegetation: VV - VH from 7 to 12 dB, "
+    "VH above -26 dB)",
     "SSL4EO-S12": "Wang et al. 2023, SSL4EO-S12, doi:10.1109/MGRS.2023.3281651: mean and deviation of Sentinel-1 GRD "
     "around 251,079 places, VV -12.59 and 5.26 dB, VH -20.26 and 5.91 dB",
     "measured": "5 to 95 % of the pixels of the real sample tiles, see the table below",

@@ -26,7 +26,7 @@ QUANTILES = (5, 25, 50, 75, 95)
 _CLEAR = (4, 5, 6, 7)
 """Scene classes without cloud, shadow and snow."""
 _PARCELS = {"crop": 11, "grass": 13}
-"""Classes of the register's extract: its crop types are maize, vegetables and potatoes in the one, grass in the other."""
+"""Classes of the register's extract; its crop types are mostly maize in the one, grass in the other."""
 _SCENE = "20200604T054639_20200604T054831_T43RCP"
 Sample = dict[str, NDArray[np.float64]]
 
