@@ -75,20 +75,22 @@ def test_looks_equal_the_formula(cloudy: bool) -> None:
 @pytest.mark.parametrize("degrees", [31.0, 45.9])
 def test_power_on_slopes_equals_the_formula(degrees: float) -> None:
     rng = np.random.default_rng(int(degrees))
-    like, cross, water, sea = rng.random((4, SIDE, SIDE)).astype(np.float32)
+    like, cross, water, sea, ice = rng.random((5, SIDE, SIDE)).astype(np.float32)
     east, north = rng.normal(0, 0.4, (2, SIDE, SIDE)).astype(np.float32)
     # A block is 600 m of a swath of 250 km.
     angles = degrees + np.linspace(0, 0.037, SIDE)[None, :] * np.ones((SIDE, 1))
-    near, calm = (0.98, -0.199), (0.013, 0.002)
-    found = on_slopes(like, cross, (east, north), (water, sea), angles, near, calm)
+    near, waves, frozen = (0.98, -0.199), (1.7, 0.013, 0.002), (0.04, 0.006)
+    found = on_slopes(like, cross, (east, north), (water, sea, ice), angles, near, waves, frozen)
     theta = np.radians(angles)
     local = np.clip(theta - np.arctan(near[0] * east + near[1] * north), 0.12, 1.45)
     terrain = np.clip(np.tan(theta) / np.tan(local), 0.2, 4.0)
-    surface = water * (np.cos(theta) / np.cos(np.radians(38.0))) ** 6.0 * (1 + sea)
+    rough = waves[0] * (np.cos(theta) / np.cos(np.radians(38.0))) ** 6.0 * (1 + sea)
+    along = (1 - ice) * rough * waves[1] + ice * frozen[0]
+    across = (1 - ice) * np.sqrt(rough) * waves[2] + ice * frozen[1]
     expected = np.stack(
         (
-            like * terrain * (1 - water) + surface * calm[0],
-            cross * np.sqrt(terrain) * (1 - water) + surface * calm[1],
+            like * terrain * (1 - water) + water * along,
+            cross * np.sqrt(terrain) * (1 - water) + water * across,
         )
     )
     np.testing.assert_allclose(found, expected, rtol=3e-5)

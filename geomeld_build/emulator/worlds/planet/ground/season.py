@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.truth import PIXEL_M, Ground
 
-__all__ = ["Season", "season_of", "wetness"]
+__all__ = ["Season", "lake_ice", "season_of", "wetness"]
 
 _Small = NDArray[np.float32]
 _F = np.float32
+_AUTUMN_SOWN, _FALLOW = 0.4, 0.9
+"""Fields by ``crop_kind``: below the first sown in autumn, from the second on not sown at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def season_of(ground: Ground, year: float) -> Season:
     rainy = wetness(year, ground.lat, ground.winter_rain, ground.dry_season)
     moist = np.clip(ground.moisture, 0, 1.2)
     watered = np.clip(rainy + 0.35 * (moist - 0.5), 0, 1)
-    growth = _step(2.0, 12.0, warmth)
+    # Grass stays green where winters are mild, trees do not.
+    growth = _step(-4.0, 9.0, warmth)
     leaves = _step(4.0, 12.0, warmth) * (0.35 + 0.65 * np.maximum(watered, _step(0.7, 1.1, moist)))
     green = growth * watered * _step(0.05, 0.5, ground.moisture)
     crop_green, crop_ripe = _crops(ground, year, sign, warmth)
@@ -93,18 +96,42 @@ def season_of(ground: Ground, year: float) -> Season:
     return Season(*(np.asarray(array, dtype=np.float32) for array in arrays))
 
 
+def lake_ice(ground: Ground, season: Season) -> _Small:
+    """Share of the open water under ice, 0..1; the sea stays open."""
+    result: _Small = np.clip(season.warmth * _F(-1 / 6) - _F(0.3), 0, 1) * (1 - ground.sea)
+    return result
+
+
 def _crops(ground: Ground, year: float, sign: float, warmth: _Small) -> tuple[_Small, _Small]:
-    """Green and ripe share of fields: one crop a year, about a tenth of the fields fallow, a quarter sown in autumn."""
+    """Green and ripe share of fields.
+
+    Four fields in ten are sown in autumn, are half green through a mild winter and ripen in early summer; five are sown
+    in spring; one lies fallow. After the harvest, and on fallow land, whatever grows by itself makes half the greenness
+    of a pasture.
+    """
     day = (year / (2 * np.pi) * 365.0 + (0.0 if sign > 0 else 182.5)) % 365.0
-    peak_rainy = 205.0 - 110.0 * ground.winter_rain
-    peak = peak_rainy + 70.0 * (ground.crop_phase - 0.5) - 45.0 * (ground.crop_kind < 0.28)
+    autumn, fallow = ground.crop_kind < _AUTUMN_SOWN, ground.crop_kind >= _FALLOW
+    dry_summer = ground.winter_rain
+    peak = 208.0 - 110.0 * dry_summer + 60.0 * (ground.crop_phase - 0.5) - 62.0 * autumn * (1 - dry_summer)
     since = _within_year(_F(day) - peak + _F(182.5)) - _F(182.5)
-    grown = _step(-62.0, -15.0, since) * (1 - _step(22.0, 40.0, since))
-    ripe = _step(22.0, 40.0, since) * (1 - _step(52.0, 66.0, since))
-    sown = (ground.crop_kind < 0.9) * _step(2.0, 9.0, warmth)
+    grown = _step(-75.0, -20.0, since) * (1 - _step(24.0, 46.0, since))
+    ripe = _step(24.0, 46.0, since) * (1 - _step(52.0, 68.0, since))
+    mild = _step(-3.0, 6.0, warmth)
+    # Seedlings come up some months after the harvest and stay through the winter, where the count of days wraps around.
+    seedlings = _F(0.55) * autumn * np.where(since < 0, _F(1), _step(140.0, 170.0, since))
+    grown = np.maximum(grown, seedlings)
+    sown = _step(2.0, 9.0, np.where(autumn, warmth + 4.0, warmth)) * ~fallow
     # In warm and watered places a second crop follows half a year later.
     second = (ground.crop_kind < 0.62) * (ground.mean > 18.0) * (ground.rain > 500.0)
     again = _within_year(since) - _F(182.5)
-    grown = np.maximum(grown, second * _step(-55.0, -15.0, again) * (1 - _step(20.0, 38.0, again)))
+    grown = np.maximum(grown, second * _step(-70.0, -20.0, again) * (1 - _step(24.0, 44.0, again)))
     vigour = 0.72 + 0.28 * np.clip(ground.moisture, 0, 1)
-    return grown * sown * vigour, ripe * sown
+    weeds = _F(0.5) * mild * _weeds(ground, year)
+    ripe = ripe * sown
+    return np.maximum(grown * sown * vigour, weeds * (1 - ripe)), ripe
+
+
+def _weeds(ground: Ground, year: float) -> _Small:
+    rainy = wetness(year, ground.lat, ground.winter_rain, ground.dry_season)
+    result: _Small = rainy * _step(0.15, 0.9, ground.moisture)
+    return result

@@ -23,10 +23,11 @@ def on_slopes(
     like: _Small,
     cross: _Small,
     slopes: _Pair,
-    water: _Pair,
+    water: tuple[_Small, _Small, _Small],
     angles: NDArray[np.float64],
     near: tuple[float, float],
-    calm: tuple[float, float],
+    waves: tuple[float, float, float],
+    ice: tuple[float, float],
 ) -> _Small:
     """Linear power ``(2, y, x)``, like then cross polarised, before speckle: on slopes, and of the water.
 
@@ -34,12 +35,14 @@ def on_slopes(
         like: power of level land at 38 degrees ``(y, x)``.
         cross: likewise.
         slopes: rise of the ground per metre towards the east and the north.
-        water: share of the pixel, and of the sea.
+        water: share of the pixel, whether it is sea, and the share of it under ice.
         angles: incidence on level ground, degrees; within a block they hardly change.
         near: normal of the swath's near edge, which points away from the radar: east, north.
-        calm: power of water inland at 38 degrees, like and cross polarised.
+        waves: factor of the wind, and the power of water inland at 38 degrees, like and cross polarised.
+        ice: power of ice on lakes, like and cross polarised.
     """
-    (east, north), (wet, sea) = slopes, water
+    (east, north), (wet, sea, frozen) = slopes, water
+    (wind, open_like, open_cross), (ice_like, ice_cross) = waves, ice
     out = np.empty((2, angles.shape[0], angles.shape[1]), dtype=np.float32)
     middle = math.radians(angles[angles.shape[0] // 2, angles.shape[1] // 2])
     steep = math.tan(middle)
@@ -55,10 +58,13 @@ def on_slopes(
             local = min(max((tangent - rise) / below, _LEAST), _MOST) if below > _F(0) else _MOST
             terrain = min(max(tangent / local, _F(0.2)), _F(4))
             tilt = _COSINE_2 / (_ONE + tangent * tangent)
-            share = wet[i, j]
-            surface = share * tilt * tilt * tilt * (_ONE + sea[i, j])
-            out[0, i, j] = like[i, j] * terrain * (_ONE - share) + surface * _F(calm[0])
-            out[1, i, j] = cross[i, j] * np.sqrt(terrain) * (_ONE - share) + surface * _F(calm[1])
+            share, under = wet[i, j], frozen[i, j]
+            rough = _F(wind) * tilt * tilt * tilt * (_ONE + sea[i, j])
+            # Waves matter less across.
+            along = (_ONE - under) * rough * _F(open_like) + under * _F(ice_like)
+            across = (_ONE - under) * np.sqrt(rough) * _F(open_cross) + under * _F(ice_cross)
+            out[0, i, j] = like[i, j] * terrain * (_ONE - share) + share * along
+            out[1, i, j] = cross[i, j] * np.sqrt(terrain) * (_ONE - share) + share * across
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,27 @@ from scipy import special
 
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, CROP, TREE
+from geomeld_build.emulator.worlds.planet.ground.cover import (
+    BARE,
+    BUILT,
+    CLASSES,
+    CROP,
+    GRASS,
+    MANGROVE,
+    SNOW,
+    TREE,
+    WATER,
+    WETLAND,
+)
 from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
-from geomeld_build.emulator.worlds.planet.ground.season import season_of
+from geomeld_build.emulator.worlds.planet.ground.season import Season, lake_ice, season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
 from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import on_slopes, speckled
 from geomeld_build.emulator.worlds.planet.sensors.sentinel1_archive import Sentinel1Archive, Slice, SliceScene
+from geomeld_build.emulator.worlds.planet.sensors.soils import soils_of
 from geomeld_build.emulator.worlds.planet.sensors.sun import year_angle
 from geomeld_build.emulator.worlds.planet.sensors.windows import assemble
 
@@ -31,14 +44,23 @@ LOOKS = 4.4
 _NEAR_DEGREES, _FAR_DEGREES = 30.6, 46.0
 _SWATH_M = 250_000.0
 _ANGLE_STEP = 20_000.0
+_STALKS = 0.4
+"""Fields by ``crop_kind``: below, cereals; above, crops with broad leaves."""
 _Small = NDArray[np.float32]
 
-# dB at 38 degrees for the classes of cover.CLASSES, like and cross polarised; water is dealt with by itself.
-_LIKE_DB = (-8.6, -11.2, -12.6, -12.0, -4.2, -15.5, -13.0, -23.0, -11.0, -9.0, -13.0)
-_CROSS_DB = (-13.8, -17.6, -20.0, -19.6, -12.0, -24.5, -20.5, -30.0, -17.5, -14.8, -20.5)
-_LIKE = np.array([10 ** (db / 10) for db in _LIKE_DB], dtype=np.float32)
-_CROSS = np.array([10 ** (db / 10) for db in _CROSS_DB], dtype=np.float32)
-assert len(_LIKE) == len(CLASSES)
+
+def _power(*decibels: float) -> _Small:
+    return np.array([10 ** (db / 10) for db in decibels], dtype=np.float32)
+
+
+# dB at 38 degrees for the classes of cover.CLASSES, like and cross polarised; bare ground (-99) and water come apart.
+_LIKE = _power(-9.6, -11.4, -11.8, -10.1, -5.2, -99.0, -11.0, -22.5, -10.4, -9.2, -12.2)
+_CROSS = _power(-15.8, -17.8, -18.6, -18.6, -13.6, -99.0, -18.0, -28.5, -17.6, -15.2, -19.6)
+assert len(_LIKE) == len(_CROSS) == len(CLASSES)
+# The same for bare ground by what it consists of: rock, sand, gravel, laterite, humus, loam.
+_BARE_LIKE = _power(-9.5, -18.5, -13.0, -12.0, -12.0, -12.0)
+_BARE_CROSS = _power(-18.0, -27.5, -22.0, -20.5, -20.5, -20.5)
+_ICE_LIKE, _ICE_CROSS = _power(-14.0, -22.0)
 
 _SPECKLE = (special.gammaincinv(LOOKS, (np.arange(4096) + 0.5) / 4096.0) / LOOKS).astype(np.float32)
 """Quantiles of multi-look speckle: gamma distributed, mean 1."""
@@ -68,40 +90,61 @@ class Sentinel1:
         x = (column * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
         y = Utm(scene.at.epsg).false_northing - (row * BLOCK + np.arange(BLOCK) + 0.5) * PIXEL_M
         damp = self._damp(scene, ground, season.damp)
-        like, cross = _land(ground, season.crop_green, season.snow * (season.warmth > -3), damp)
-        near, calm = scene.at.sides[0], 0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2
+        like, cross = _land(ground, season, damp)
+        near, wind = scene.at.sides[0], 0.75 + 1.9 * unit_of("wind", scene.datatake) ** 2
         level = 3.0 if scene.polarisation[1] == "H" else 1.0
         return on_slopes(
-            like,
-            cross,
+            like.astype(np.float32),
+            cross.astype(np.float32),
             (ground.east, ground.north),
-            (season.water, ground.sea),
+            (season.water, ground.sea, lake_ice(ground, season)),
             _incidence(scene.at, x[None, :], y[:, None]),
             (near.a, near.b),
-            (calm * float(_LIKE[7]) / level, calm * float(_CROSS[7])),
+            (wind, float(_LIKE[WATER]) / level, float(_CROSS[WATER])),
+            (float(_ICE_LIKE), float(_ICE_CROSS)),
         )
 
     def _damp(self, scene: SliceScene, ground: Ground, usual: _Small) -> _Small:
         """Dampness of the soil that day, in dB around the usual: it rained or it did not."""
         rained = unit_of("rain", scene.datatake) - 0.5
-        result: _Small = (usual - np.float32(0.4)) * 2 + np.float32(1.2 * rained) * np.clip(ground.moisture, 0.05, 1)
+        result: _Small = (usual - np.float32(0.4)) * 3 + np.float32(2.4 * rained) * np.clip(ground.moisture, 0.05, 1)
         return result
 
 
-def _land(ground: Ground, crop_green: _Small, wet_snow: _Small, damp: _Small) -> tuple[_Small, _Small]:
-    cover = ground.cover
+def _gain(decibels: _Small) -> _Small:
+    result: _Small = np.exp(np.float32(np.log(10) / 10) * decibels)
+    return result
+
+
+def _land(ground: Ground, season: Season, damp: _Small) -> tuple[_Small, _Small]:
+    """Backscatter of dry land, like and cross polarised, linear."""
+    cover, tree, crop = ground.cover, ground.cover[TREE], ground.cover[CROP]
     flat = cover.reshape(len(CLASSES), -1)
-    both = np.matmul(np.stack((_LIKE, _CROSS)), flat).reshape(2, *ground.wet.shape)
-    like, cross = both[0], both[1]
-    crop = cover[CROP]
-    # A grown crop scatters back more across, and hides the soil.
-    cross = cross + crop * crop_green * _CROSS[CROP] * np.float32(1.6)
-    like = like + crop * (crop_green - np.float32(0.4)) * _LIKE[CROP] * np.float32(0.35)
-    rough = np.exp(np.float32(0.11) * ground.grain * (1 + 2.2 * cover[4]) + np.float32(0.05) * ground.texture)
-    soil = 1 - cover[TREE]
-    gain = np.exp(np.float32(0.23) * damp * soil - np.float32(1.0) * wet_snow * soil)
-    arid = np.exp(-np.float32(0.6) * np.clip(0.25 - ground.moisture, 0, 0.25) * 4 * soil)
-    return like * rough * gain * arid, cross * rough * gain * arid
+    like, cross = np.matmul(np.stack((_LIKE, _CROSS)), flat).reshape(2, *ground.wet.shape)
+    soils = soils_of(ground)
+    bare = np.stack([getattr(soils, item.name) for item in fields(soils)]).reshape(len(_BARE_LIKE), -1)
+    stony = np.matmul(np.stack((_BARE_LIKE, _BARE_CROSS)), bare).reshape(2, *ground.wet.shape)
+    like, cross = like + cover[BARE] * stony[0], cross + cover[BARE] * stony[1]
+    # Tall crowns scatter more, most of all across; bare twigs less.
+    tall: _Small = np.clip(ground.height / np.float32(25), 0, 1) - np.float32(0.4)
+    bare_twigs = (1 - season.leaves) * (1 - ground.needles)
+    like = like + tree * _LIKE[TREE] * (_gain(1.6 * tall) - 1)
+    cross = cross + tree * _CROSS[TREE] * (_gain(3.0 * tall - 0.8 * bare_twigs) - 1)
+    # A grown crop scatters back more across; broad leaves also along, while stalks hide the soil.
+    broad = np.where(ground.crop_kind < _STALKS, np.float32(-1.8), np.float32(1.5)).astype(np.float32)
+    like = like + crop * _LIKE[CROP] * (_gain(broad * season.crop_green) - 1)
+    cross = cross + crop * _CROSS[CROP] * (_gain(3.6 * season.crop_green) - 1)
+    cross = cross + cover[GRASS] * _CROSS[GRASS] * (_gain(2.6 * (season.green - np.float32(0.7))) - 1)
+    # Stems that stand in water send the wave back by two bounces.
+    like = like + cover[WETLAND] * _LIKE[WETLAND] * (_gain(2.5 * season.damp) - 1)
+    soil = 1 - tree - cover[MANGROVE]
+    both = damp * soil + ground.soil * soil * np.float32(0.9) - 4.3 * season.snow * (season.warmth > -3) * soil
+    # Frozen wood and soil hold no water that scatters.
+    frozen = np.clip(-season.warmth / 8, 0, 1) * (1 - cover[SNOW]) * (1 - cover[BUILT])
+    dry = np.clip(0.25 - ground.moisture, 0, 0.25) * soil * (1 - cover[BARE])
+    gain = _gain(both - 2.2 * frozen - 6.0 * dry)
+    rough = np.exp(np.float32(0.11) * ground.grain * (1 + 2.2 * cover[BUILT]) + np.float32(0.05) * ground.texture)
+    return like * rough * gain, cross * rough * gain
 
 
 class _Reader:

@@ -20,8 +20,9 @@ from geomeld_build.emulator.worlds.planet.ground.cover import (
     TREE,
     WETLAND,
 )
-from geomeld_build.emulator.worlds.planet.ground.season import Season
+from geomeld_build.emulator.worlds.planet.ground.season import Season, lake_ice
 from geomeld_build.emulator.worlds.planet.ground.truth import Ground
+from geomeld_build.emulator.worlds.planet.sensors.soils import soils_of
 
 __all__ = ["BANDS", "CLOUD", "surface_reflectance"]
 
@@ -30,23 +31,29 @@ _Small = NDArray[np.float32]
 
 _ENDMEMBERS: dict[str, tuple[float, ...]] = {
     "leaf": (0.018, 0.024, 0.052, 0.026, 0.080, 0.27, 0.34, 0.37, 0.39, 0.38, 0.19, 0.085),
+    "evergreen": (0.016, 0.021, 0.046, 0.023, 0.068, 0.22, 0.28, 0.31, 0.33, 0.33, 0.145, 0.056),
+    "leathery": (0.024, 0.032, 0.055, 0.042, 0.080, 0.17, 0.21, 0.23, 0.25, 0.25, 0.17, 0.085),
     "needle": (0.014, 0.019, 0.034, 0.020, 0.048, 0.15, 0.19, 0.21, 0.22, 0.21, 0.10, 0.045),
+    "pine": (0.020, 0.028, 0.052, 0.036, 0.070, 0.19, 0.24, 0.265, 0.28, 0.28, 0.155, 0.078),
     "wood": (0.035, 0.048, 0.068, 0.080, 0.105, 0.15, 0.17, 0.19, 0.21, 0.21, 0.23, 0.16),
-    "shrub": (0.028, 0.038, 0.064, 0.050, 0.090, 0.18, 0.22, 0.25, 0.27, 0.27, 0.24, 0.14),
+    "shrub": (0.030, 0.041, 0.068, 0.058, 0.094, 0.17, 0.205, 0.235, 0.255, 0.255, 0.25, 0.15),
     "shrub_dry": (0.055, 0.075, 0.105, 0.130, 0.155, 0.19, 0.21, 0.24, 0.26, 0.26, 0.33, 0.24),
     "grass": (0.026, 0.036, 0.074, 0.042, 0.105, 0.28, 0.35, 0.38, 0.39, 0.38, 0.24, 0.12),
     "grass_dry": (0.060, 0.080, 0.120, 0.155, 0.185, 0.22, 0.25, 0.28, 0.30, 0.30, 0.36, 0.26),
     "crop": (0.022, 0.032, 0.068, 0.032, 0.095, 0.32, 0.42, 0.46, 0.47, 0.46, 0.22, 0.10),
     "ripe": (0.060, 0.085, 0.130, 0.170, 0.205, 0.25, 0.28, 0.31, 0.33, 0.33, 0.38, 0.25),
     "soil": (0.055, 0.070, 0.100, 0.135, 0.155, 0.175, 0.19, 0.21, 0.23, 0.24, 0.31, 0.27),
+    "laterite": (0.042, 0.052, 0.085, 0.160, 0.190, 0.21, 0.225, 0.24, 0.26, 0.27, 0.36, 0.30),
+    "humus": (0.036, 0.045, 0.060, 0.076, 0.092, 0.11, 0.125, 0.14, 0.15, 0.16, 0.21, 0.17),
     "sand": (0.130, 0.170, 0.250, 0.330, 0.360, 0.38, 0.40, 0.42, 0.44, 0.45, 0.53, 0.47),
+    "gravel": (0.090, 0.115, 0.165, 0.220, 0.245, 0.26, 0.27, 0.285, 0.30, 0.31, 0.40, 0.36),
     "rock": (0.090, 0.110, 0.130, 0.150, 0.160, 0.17, 0.18, 0.19, 0.20, 0.20, 0.25, 0.22),
     "built": (0.095, 0.115, 0.135, 0.150, 0.160, 0.17, 0.18, 0.19, 0.20, 0.20, 0.22, 0.20),
     "roof": (0.140, 0.175, 0.210, 0.250, 0.265, 0.28, 0.29, 0.30, 0.31, 0.31, 0.33, 0.30),
     "snow": (0.900, 0.910, 0.910, 0.890, 0.880, 0.87, 0.86, 0.85, 0.83, 0.70, 0.10, 0.06),
     "clear": (0.034, 0.032, 0.026, 0.014, 0.010, 0.008, 0.007, 0.006, 0.005, 0.005, 0.003, 0.002),
     "turbid": (0.058, 0.072, 0.100, 0.092, 0.078, 0.055, 0.050, 0.040, 0.036, 0.03, 0.011, 0.007),
-    "moss": (0.030, 0.040, 0.062, 0.062, 0.090, 0.16, 0.19, 0.22, 0.24, 0.25, 0.27, 0.16),
+    "moss": (0.032, 0.044, 0.066, 0.072, 0.098, 0.145, 0.165, 0.19, 0.205, 0.21, 0.245, 0.15),
     "reed": (0.024, 0.034, 0.058, 0.045, 0.080, 0.20, 0.26, 0.29, 0.30, 0.29, 0.17, 0.08),
     "mangrove": (0.020, 0.025, 0.045, 0.025, 0.065, 0.22, 0.29, 0.31, 0.32, 0.31, 0.13, 0.05),
 }
@@ -56,13 +63,28 @@ CLOUD = np.array([0.60, 0.62, 0.60, 0.60, 0.61, 0.63, 0.64, 0.65, 0.66, 0.45, 0.
 """Reflectance of an opaque cloud in the order of ``BANDS``."""
 
 
+def _trees(ground: Ground, season: Season, weights: _Small) -> None:
+    """Needles, dark ones in the north; leaves: evergreen in the tropics, leathery where winters are wet, or shed."""
+    tree = ground.cover[TREE]
+    needle = tree * ground.needles
+    broad = tree - needle
+    tropical = np.clip((ground.mean - 14) / 8, 0, 1)
+    leathery = ground.winter_rain * np.float32(0.85)
+    leaves = np.maximum(season.leaves, leathery)
+    sunny = np.clip((ground.mean - 3) / 12, 0, 1)
+    weights[_INDEX["needle"]] += needle * (1 - sunny)
+    weights[_INDEX["pine"]] += needle * sunny
+    weights[_INDEX["leathery"]] += broad * leathery
+    weights[_INDEX["evergreen"]] += broad * (leaves - leathery) * tropical
+    weights[_INDEX["leaf"]] += broad * (leaves - leathery) * (1 - tropical)
+    weights[_INDEX["wood"]] += broad * (1 - leaves)
+
+
 def _soils(ground: Ground, share: _Small, weights: _Small) -> None:
-    """Bare ground: sand in deserts, soil elsewhere, rock on slopes."""
-    steep = np.clip(np.hypot(ground.east, ground.north) * 2.2 - 0.35, 0, 1)
-    arid = np.clip(1.25 - ground.moisture * 4.2 + 0.22 * ground.soil, 0, 1) * (1 - steep)
-    weights[_INDEX["rock"]] += share * steep
-    weights[_INDEX["sand"]] += share * arid
-    weights[_INDEX["soil"]] += share * (1 - steep - arid).clip(0)
+    soils = soils_of(ground)
+    for name in ("rock", "sand", "gravel", "laterite", "humus"):
+        weights[_INDEX[name]] += share * getattr(soils, name)
+    weights[_INDEX["soil"]] += share * soils.loam
 
 
 def _mixture(ground: Ground, season: Season) -> _Small:
@@ -73,11 +95,7 @@ def _mixture(ground: Ground, season: Season) -> _Small:
     def add(name: str, share: _Small) -> None:
         weights[_INDEX[name]] += share
 
-    tree = cover[TREE]
-    needle = tree * ground.needles
-    add("needle", needle)
-    add("leaf", (tree - needle) * season.leaves)
-    add("wood", (tree - needle) * (1 - season.leaves))
+    _trees(ground, season, weights)
     bushy = 0.25 + 0.75 * season.green
     add("shrub", cover[SHRUB] * bushy)
     add("shrub_dry", cover[SHRUB] * (1 - bushy))
@@ -96,15 +114,14 @@ def _mixture(ground: Ground, season: Season) -> _Small:
     add("grass_dry", cover[WETLAND] * (1 - reedy))
     add("mangrove", cover[MANGROVE])
     # Snow lies on the ground; half of a forest still looks out of it.
-    white = season.snow * (1 - 0.55 * (tree + cover[MANGROVE]) - 0.3 * cover[BUILT])
+    white = season.snow * (1 - 0.55 * (cover[TREE] + cover[MANGROVE]) - 0.3 * cover[BUILT])
     weights *= 1 - white
     add("snow", white + cover[SNOW] * (1 - white))
     return _flooded(ground, season, weights)
 
 
 def _flooded(ground: Ground, season: Season, weights: _Small) -> _Small:
-    frozen = np.clip(-season.warmth / 6 - 0.3, 0, 1) * (1 - ground.sea)
-    water = season.water
+    frozen, water = lake_ice(ground, season), season.water
     depth = np.clip(ground.wet / 260, 0, 1)
     murk = np.clip(0.75 - 0.65 * depth + 0.2 * ground.soil + 0.15 * ground.dry_season, 0.03, 1)
     weights *= 1 - water
@@ -120,7 +137,9 @@ def surface_reflectance(ground: Ground, season: Season) -> _Small:
     count = weights.shape[0]
     mixed = np.matmul(_SPECTRA.T, weights.reshape(count, -1)).reshape(len(BANDS), *ground.wet.shape)
     dry = 1 - season.water
-    tone = np.exp(np.float32(0.055) * ground.grain * dry + np.float32(0.10) * ground.soil * ground.cover[BARE] * dry)
+    # Tall crowns shade each other; bare ground is lighter here and darker there.
+    rough = np.float32(0.05) + np.float32(0.004) * ground.height
+    tone = np.exp((rough * ground.grain + np.float32(0.12) * ground.soil * ground.cover[BARE]) * dry)
     field = (ground.crop_kind - np.float32(0.5)) * np.float32(0.36) * ground.cover[CROP] * dry
     result: _Small = mixed * (tone * (1 + field) * (1 - 0.18 * season.damp * ground.cover[CROP]))
     return result
