@@ -1,8 +1,8 @@
 """How hard the simulated planet is to learn, and how its classes look beside real ones.
 
 A linear learner sees the mean and the deviation of each band of whole tiles and names the biome of tiles in 100 km
-blocks it has not seen. Were it nearly always right, or hardly ever, nothing could be learned from a model's score on the
-planet.
+blocks it has not seen. Were it nearly always right, or hardly ever, nothing could be learned from a model's score on
+the planet.
 The confusion matrices become a picture, ``planet-confusion.png``.
 """
 

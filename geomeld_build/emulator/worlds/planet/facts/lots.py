@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from geomeld_build.emulator.worlds.planet.facts.places import Box, Town, cells_around, middle_of, towns_in
 from geomeld_build.emulator.worlds.planet.ground.cover import BUILT
 from geomeld_build.emulator.worlds.planet.ground.frames import Cells
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm, epsg_of
 from geomeld_build.emulator.worlds.planet.ground.settlement import EMPTY_LOTS, VILLAGE, lots, streets_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, GroundModel
@@ -94,7 +94,7 @@ def _settled(towns: list[Town], lon: Floats, lat: Floats) -> NDArray[np.bool_]:
     found = np.zeros(lon.shape, dtype=bool)
     for town in towns:
         east = ((lon - town.lon + 180.0) % 360.0 - 180.0) * np.cos(np.radians(town.lat))
-        found |= 111_200.0 * np.hypot(east, lat - town.lat) < _FRAYED * town.radius_m
+        found |= 1000.0 * KM_PER_DEGREE * np.hypot(east, lat - town.lat) < _FRAYED * town.radius_m
     return found
 
 
@@ -114,6 +114,6 @@ def _built(ground: GroundModel, lon: Floats, lat: Floats) -> Floats:
 
 
 def _square(lon: float, lat: float, side_m: float) -> shapely.Polygon:
-    up = side_m / 2 / 111_200.0
+    up = side_m / 2 / (1000.0 * KM_PER_DEGREE)
     across = up / float(np.cos(np.radians(lat)))
     return shapely.box(lon - across, lat - up, lon + across, lat + up)

@@ -25,6 +25,7 @@ from geomeld_build.emulator.worlds.planet.facts.model import (
 from geomeld_build.emulator.worlds.planet.facts.places import Box, rivers_in, roads_in, towns_in
 from geomeld_build.emulator.worlds.planet.ground.biomes import BIOME_NAMES, biome_of
 from geomeld_build.emulator.worlds.planet.ground.cover import CLASSES, WATER
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import PIXEL_M, Ground, GroundModel
@@ -108,7 +109,7 @@ def facts_of(ground: GroundModel, atlas: Atlas, extent: Extent, time_ms: float) 
     cover = dry * (1.0 - now)
     cover[WATER] += now
     box, outline = extent.box(), extent.outline()
-    reach = extent.size / 111_200.0
+    reach = extent.size / (1000.0 * KM_PER_DEGREE)
     return TileFacts(
         cover=_shares(cover),
         layout=_layout(cover),
@@ -228,6 +229,6 @@ def distance_m(outline: shapely.Polygon, lon: float, lat: float) -> float:
     """Metres from a place to an outline, to a few percent."""
     west, south, east, north = outline.bounds
     lon = lon - 360.0 * np.round((lon - (west + east) / 2) / 360.0)
-    scale = np.array([111_200.0 * np.cos(np.radians((south + north) / 2)), 111_200.0])
+    scale = 1000.0 * KM_PER_DEGREE * np.array([np.cos(np.radians((south + north) / 2)), 1.0])
     flat = shapely.transform(outline, lambda points: points * scale)
     return float(flat.distance(shapely.Point(lon * scale[0], lat * scale[1])))

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomeld_build.emulator.compiled import kernel
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, Ints
 
 __all__ = ["Cells", "cells_of", "centre_lonlat", "subdivide"]
 
 _BAND_DEGREES = 2.0
-_KM_PER_DEGREE = 111.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,14 @@ def _cells(whole: Iterable[Ints], metres: Iterable[Floats], shape: tuple[int, ..
 def _locate(lon: Floats, lat: Floats, size_km: float) -> tuple[Ints, Floats]:
     """Band, column and row ``(3, n)``; x, y, width and height ``(4, n)`` of the cells of points ``(n,)``."""
     whole, metres = np.empty((3, lon.size), dtype=np.int64), np.empty((4, lon.size))
-    rows = max(1.0, np.rint(_BAND_DEGREES * _KM_PER_DEGREE / size_km))
-    height = _BAND_DEGREES * _KM_PER_DEGREE / rows * 1000.0
+    rows = max(1.0, np.rint(_BAND_DEGREES * KM_PER_DEGREE / size_km))
+    height = _BAND_DEGREES * KM_PER_DEGREE / rows * 1000.0
     last, columns, width = -1000.0, 0.0, 0.0
     for i in range(lon.size):
         band = np.floor(lat[i] / _BAND_DEGREES)
         if band != last:
             middle = np.radians((band + 0.5) * _BAND_DEGREES)
-            circumference = 360.0 * _KM_PER_DEGREE * max(np.cos(middle), 0.01)
+            circumference = 360.0 * KM_PER_DEGREE * max(np.cos(middle), 0.01)
             columns = max(np.rint(circumference / size_km), 3.0)
             width, last = circumference / columns * 1000.0, band
         turn = lon[i] + 180.0
@@ -98,9 +97,9 @@ def _cut(
 
 def centre_lonlat(cells: Cells, size_km: float, dx: Floats, dy: Floats) -> tuple[Floats, Floats]:
     """Lon/lat (warped frame) of points ``dx``, ``dy`` metres from the centres of cells made with ``size_km``."""
-    rows = max(1.0, round(_BAND_DEGREES * _KM_PER_DEGREE / size_km))
+    rows = max(1.0, round(_BAND_DEGREES * KM_PER_DEGREE / size_km))
     middle = np.radians((cells.band + 0.5) * _BAND_DEGREES)
-    columns = np.maximum(np.round(360.0 * _KM_PER_DEGREE * np.clip(np.cos(middle), 0.01, None) / size_km), 3.0)
+    columns = np.maximum(np.round(360.0 * KM_PER_DEGREE * np.clip(np.cos(middle), 0.01, None) / size_km), 3.0)
     lon = (cells.column + 0.5 + dx / cells.width) / columns * 360.0 - 180.0
     lat = (cells.band + (cells.row + 0.5 + dy / cells.height) / rows) * _BAND_DEGREES
     return lon, lat

@@ -22,6 +22,7 @@ from geomeld_build.emulator.worlds.planet.ground.noise_kernel import (
 
 __all__ = [
     "EARTH_RADIUS_KM",
+    "KM_PER_DEGREE",
     "Floats",
     "Ints",
     "Octaves",
@@ -41,6 +42,8 @@ Ints = NDArray[np.int64]
 _Bits = NDArray[np.uint64]
 
 EARTH_RADIUS_KM = 6371.0
+KM_PER_DEGREE = 111.2
+"""Along a meridian, and along a parallel after multiplication with the cosine of its latitude."""
 
 _MASK = (1 << 64) - 1
 

@@ -14,7 +14,7 @@ from geomeld_build.emulator.worlds.planet.ground.drainage.local import bend_degr
 from geomeld_build.emulator.worlds.planet.ground.drainage.model import Drainage
 from geomeld_build.emulator.worlds.planet.ground.lattice import Block, refine
 from geomeld_build.emulator.worlds.planet.ground.macro import Macro, MacroModel, ground_of, smoothstep
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, unit_xyz
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, unit_xyz
 
 __all__ = ["Terrain", "TerrainModel"]
 
@@ -32,7 +32,6 @@ _FINE = {
     "patch1": {0.24: 0.4, 0.11: 0.35},
     "patch2": {0.2: 0.4, 0.1: 0.3},
 }
-_KM_PER_DEGREE = 111.2
 _UNBENDING = 25
 """Steps of the inverse of bending; each leaves at most half of the distance."""
 _OPEN_SEA = -0.08
@@ -179,7 +178,7 @@ def _bend(lon: Floats, lat: Floats, wide: _Pair, close: _Pair) -> _Pair:
 
 def _shifted(lon: Floats, lat: Floats, east_km: Floats, north_km: Floats) -> tuple[Floats, Floats]:
     cosine = np.clip(np.cos(np.radians(lat)), 0.02, None)
-    return lon + east_km / (_KM_PER_DEGREE * cosine), np.clip(lat + north_km / _KM_PER_DEGREE, -89.99, 89.99)
+    return lon + east_km / (KM_PER_DEGREE * cosine), np.clip(lat + north_km / KM_PER_DEGREE, -89.99, 89.99)
 
 
 def _relief(macro: Macro, raw: Floats, rivers: RiverField, lakes: LakeField) -> tuple[Floats, Floats, Floats, Floats]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geomeld_build.emulator.worlds.base import BandInfo, ImageRecord, SearchHint
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
 from geomeld_build.emulator.worlds.planet.ground.lattice import UTM_LATTICE, Block, refine
-from geomeld_build.emulator.worlds.planet.ground.noise import cell_bits, key_of, unit_of
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, cell_bits, key_of, unit_of
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import Season, season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel, utm_place
@@ -138,7 +138,7 @@ class Sentinel2:
         cosine = max(0.02, float(np.cos(np.radians(ground.lat))))
         found = []
         for dx, dy in ((0.0, 0.0), (east, north)):
-            field = sky.field(lon + dx / (111.2 * cosine), lat + dy / 111.2, *climate)
+            field = sky.field(lon + dx / (KM_PER_DEGREE * cosine), lat + dy / KM_PER_DEGREE, *climate)
             if field is None:
                 found.append(blank)
                 continue

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, Ints
 
-__all__ = ["CELL_DEGREES", "KM_PER_DEGREE", "CellGrid", "Edges", "cell_grid"]
+__all__ = ["CELL_DEGREES", "CellGrid", "Edges", "cell_grid"]
 
 CELL_DEGREES = 0.5
-KM_PER_DEGREE = 111.2
 _ROWS = round(180.0 / CELL_DEGREES)
 _SHORTEST = 0.25
 """Edges shorter than this share of a cell are no way for a river."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from geomeld_build.emulator.compiled import kernel
-from geomeld_build.emulator.worlds.planet.ground.drainage.cells import KM_PER_DEGREE
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, Ints
 
 __all__ = ["FAR", "WIDEST_REACH_M", "RiverField", "river_field"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, KM_PER_DEGREE, cell_grid
+from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, cell_grid
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces
 from geomeld_build.emulator.worlds.planet.ground.drainage.local import Tree
 from geomeld_build.emulator.worlds.planet.ground.macro import MacroModel
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, cell_hash, key_of
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, Ints, cell_hash, key_of
 
 __all__ = ["SHORE", "Lake", "LakeField", "lake_field", "lakes_of", "level_rivers"]
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, KM_PER_DEGREE, cell_grid
+from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, cell_grid
 from geomeld_build.emulator.worlds.planet.ground.drainage.coarse import MM_KM2, Crossing, Rivers, is_sea
 from geomeld_build.emulator.worlds.planet.ground.drainage.flow import Flow, Graph, flood, gather, levels, ways
 from geomeld_build.emulator.worlds.planet.ground.macro import MacroModel
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats, Ints, cell_hash, key_of
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats, Ints, cell_hash, key_of
 
 __all__ = ["SIDE", "Tree", "bend_degrees", "tree_of"]
 

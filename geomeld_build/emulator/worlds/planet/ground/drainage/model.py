@@ -8,7 +8,7 @@ import numpy as np
 
 from geomeld_build.emulator.compiled import kernel
 from geomeld_build.emulator.worlds.planet.ground.cache import BlockCache
-from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, KM_PER_DEGREE, cell_grid
+from geomeld_build.emulator.worlds.planet.ground.drainage.cells import CELL_DEGREES, cell_grid
 from geomeld_build.emulator.worlds.planet.ground.drainage.channels import Pieces, pieces_of
 from geomeld_build.emulator.worlds.planet.ground.drainage.coarse import Rivers, rivers_of
 from geomeld_build.emulator.worlds.planet.ground.drainage.field import WIDEST_REACH_M, RiverField, river_field
@@ -21,7 +21,7 @@ from geomeld_build.emulator.worlds.planet.ground.drainage.lakes import (
 )
 from geomeld_build.emulator.worlds.planet.ground.drainage.local import SIDE, tree_of
 from geomeld_build.emulator.worlds.planet.ground.macro import MacroModel
-from geomeld_build.emulator.worlds.planet.ground.noise import Floats
+from geomeld_build.emulator.worlds.planet.ground.noise import KM_PER_DEGREE, Floats
 
 __all__ = ["CellWater", "Drainage"]
 
