@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from geomeld_build.emulator.worlds.planet.sensors.blend_kernel import blend
 from geomeld_build.emulator.worlds.planet.sensors.look_kernel import FACTORS, measure
 from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import on_slopes, speckled
 from geomeld_build.emulator.worlds.planet.sensors.spectra import BANDS, CLOUD
@@ -107,3 +108,10 @@ def test_speckle_equals_the_formula(decibel: bool) -> None:
     moved = moved[:, :-1] * 0.15 + moved[:, 1:] * 0.85
     expected = np.maximum(moved * quantiles[(draws * 512).astype(int)], 1e-4) + 3e-4
     np.testing.assert_allclose(found, 10 * np.log10(expected) if decibel else expected, rtol=2e-6)
+
+
+def test_mixtures_equal_the_matrix_product() -> None:
+    rng = np.random.default_rng(6)
+    table, shares = rng.random((12, 20)).astype(np.float32), rng.random((20, SIDE, SIDE + 3)).astype(np.float32)
+    expected = np.einsum("qk,kij->qij", table.astype(np.float64), shares.astype(np.float64))
+    np.testing.assert_allclose(blend(table, shares), expected, rtol=3e-6)

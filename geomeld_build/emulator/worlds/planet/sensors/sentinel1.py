@@ -28,6 +28,7 @@ from geomeld_build.emulator.worlds.planet.ground.noise import cell_hash, key_of,
 from geomeld_build.emulator.worlds.planet.ground.projection import Utm
 from geomeld_build.emulator.worlds.planet.ground.season import Season, lake_ice, season_of
 from geomeld_build.emulator.worlds.planet.ground.truth import BLOCK, PIXEL_M, Ground, GroundModel
+from geomeld_build.emulator.worlds.planet.sensors.blend_kernel import blend
 from geomeld_build.emulator.worlds.planet.sensors.orbits import SENTINEL1
 from geomeld_build.emulator.worlds.planet.sensors.outlines import inside
 from geomeld_build.emulator.worlds.planet.sensors.radar_kernel import on_slopes, speckled
@@ -61,6 +62,7 @@ assert len(_LIKE) == len(_CROSS) == len(CLASSES)
 _BARE_LIKE = _power(-9.5, -18.5, -13.0, -12.0, -12.0, -12.0)
 _BARE_CROSS = _power(-18.0, -27.5, -22.0, -20.5, -20.5, -20.5)
 _ICE_LIKE, _ICE_CROSS = _power(-14.0, -22.0)
+_LAND, _STONY = np.stack((_LIKE, _CROSS)), np.stack((_BARE_LIKE, _BARE_CROSS))
 
 _SPECKLE = (special.gammaincinv(LOOKS, (np.arange(4096) + 0.5) / 4096.0) / LOOKS).astype(np.float32)
 """Quantiles of multi-look speckle: gamma distributed, mean 1."""
@@ -119,11 +121,9 @@ def _gain(decibels: _Small) -> _Small:
 def _land(ground: Ground, season: Season, damp: _Small) -> tuple[_Small, _Small]:
     """Backscatter of dry land, like and cross polarised, linear."""
     cover, tree, crop = ground.cover, ground.cover[TREE], ground.cover[CROP]
-    flat = cover.reshape(len(CLASSES), -1)
-    like, cross = np.matmul(np.stack((_LIKE, _CROSS)), flat).reshape(2, *ground.wet.shape)
+    like, cross = blend(_LAND, cover)
     soils = soils_of(ground)
-    bare = np.stack([getattr(soils, item.name) for item in fields(soils)]).reshape(len(_BARE_LIKE), -1)
-    stony = np.matmul(np.stack((_BARE_LIKE, _BARE_CROSS)), bare).reshape(2, *ground.wet.shape)
+    stony = blend(_STONY, np.stack([getattr(soils, item.name) for item in fields(soils)]))
     like, cross = like + cover[BARE] * stony[0], cross + cover[BARE] * stony[1]
     # Tall crowns scatter more, most of all across; bare twigs less.
     tall: _Small = np.clip(ground.height / np.float32(25), 0, 1) - np.float32(0.4)

@@ -22,6 +22,7 @@ from geomeld_build.emulator.worlds.planet.ground.cover import (
 )
 from geomeld_build.emulator.worlds.planet.ground.season import Season, lake_ice
 from geomeld_build.emulator.worlds.planet.ground.truth import Ground
+from geomeld_build.emulator.worlds.planet.sensors.blend_kernel import blend
 from geomeld_build.emulator.worlds.planet.sensors.soils import soils_of
 
 __all__ = ["BANDS", "CLOUD", "surface_reflectance"]
@@ -57,7 +58,7 @@ _ENDMEMBERS: dict[str, tuple[float, ...]] = {
     "reed": (0.024, 0.034, 0.058, 0.045, 0.080, 0.20, 0.26, 0.29, 0.30, 0.29, 0.17, 0.08),
     "mangrove": (0.020, 0.025, 0.045, 0.025, 0.065, 0.22, 0.29, 0.31, 0.32, 0.31, 0.13, 0.05),
 }
-_SPECTRA = np.array(list(_ENDMEMBERS.values()), dtype=np.float32)
+_SPECTRA = np.ascontiguousarray(np.array(list(_ENDMEMBERS.values()), dtype=np.float32).T)
 _INDEX = {name: position for position, name in enumerate(_ENDMEMBERS)}
 CLOUD = np.array([0.60, 0.62, 0.60, 0.60, 0.61, 0.63, 0.64, 0.65, 0.66, 0.45, 0.40, 0.30], dtype=np.float32)
 """Reflectance of an opaque cloud in the order of ``BANDS``."""
@@ -134,8 +135,7 @@ def _flooded(ground: Ground, season: Season, weights: _Small) -> _Small:
 def surface_reflectance(ground: Ground, season: Season) -> _Small:
     """Reflectance ``(band, y, x)`` of flat ground under a clear sky."""
     weights = _mixture(ground, season)
-    count = weights.shape[0]
-    mixed = np.matmul(_SPECTRA.T, weights.reshape(count, -1)).reshape(len(BANDS), *ground.wet.shape)
+    mixed = blend(_SPECTRA, weights)
     dry = 1 - season.water
     # Tall crowns shade each other; bare ground is lighter here and darker there.
     rough = np.float32(0.05) + np.float32(0.004) * ground.height
