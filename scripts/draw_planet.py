@@ -2,7 +2,7 @@
 
     python scripts/draw_planet.py docs/images
 
-Writes ``planet-world.png``, a map of its biomes and great rivers, and ``planet-biomes.png``, a tile of each biome as a
+Writes ``planet-world.png``, a map of its biomes and great rivers, and ``planet-biomes.jpg``, a tile of each biome as a
 build finds it. Places and dates are drawn by a fixed seed; whoever runs it again gets the same pictures.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from PIL import Image
 
 from geomeld_build.build import BuildConfig, SourceConfig, build_tiles
 from geomeld_build.emulator.serve import EmulatorServer
@@ -51,14 +51,6 @@ CANDIDATES = 6
 GREAT_M3_S = 800.0
 
 
-def _save(figure: Figure, path: Path) -> None:
-    """Few colours suffice, and keep the repository small."""
-    figure.savefig(path, dpi=figure.dpi)
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
-
-
 def draw_world(world: PlanetWorld, path: Path) -> None:
     """The map of biomes, with rivers by how much water they carry."""
     lon, lat = np.meshgrid(np.arange(-180.0, 180.0, 0.25) + 0.125, np.arange(84.0, -84.0, -0.25) - 0.125)
@@ -77,7 +69,7 @@ def draw_world(world: PlanetWorld, path: Path) -> None:
     names = {number: f"{number} {name}" for number, name in BIOME_NAMES.items()} | {15: "Rock and ice"}
     marks = [Patch(color=COLOURS[number], label=name) for number, name in names.items()]
     figure.legend(handles=marks, loc="lower center", ncols=3, fontsize=8, frameon=False)
-    _save(figure, path)
+    figure.savefig(path)
 
 
 def draw_biomes(world: PlanetWorld, path: Path) -> None:
@@ -106,12 +98,11 @@ def draw_biomes(world: PlanetWorld, path: Path) -> None:
         figure = sheet(store, list(chosen.values()))
         labels = [text for text in figure.texts if "UTM" in text.get_text()]
         for text, number in zip(labels, chosen, strict=True):
-            words = BIOME_NAMES[number].replace("Tropical & Subtropical", "Tropical").replace("Temperate", "Temp.")
-            rest = text.get_text().split("\n")[1:]
-            text.set_text("\n".join([f"{number} {words}"[:38], *rest]))
+            name = textwrap.fill(f"{number} {BIOME_NAMES[number]}", 27)
+            text.set_text("\n".join([name, *text.get_text().split("\n")[1:]]))
             text.set_fontsize(7.5)
-        figure.set_dpi(72)
-        _save(figure, path)
+        # Speckle does not compress without loss; at this quality class colours stay what they are.
+        figure.savefig(path, dpi=72, pil_kwargs={"quality": 90, "subsampling": 0})
 
 
 def main() -> None:
@@ -119,7 +110,7 @@ def main() -> None:
     target = Path(sys.argv[1])
     world = PlanetWorld()
     draw_world(world, target / "planet-world.png")
-    draw_biomes(world, target / "planet-biomes.png")
+    draw_biomes(world, target / "planet-biomes.jpg")
 
 
 if __name__ == "__main__":
