@@ -83,14 +83,21 @@ def kernel_modules() -> list[Path]:
     return found
 
 
+def names_in(*nodes: ast.AST) -> set[str]:
+    return {name.id for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
 @pytest.mark.parametrize("path", kernel_modules(), ids=lambda path: path.stem)
 def test_kernels_use_nothing_of_another_module(path: Path) -> None:
     # A cached kernel is compared with its own file only: it would go on with the old value.
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = [n for n in tree.body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("geomeld_build")]
     foreign = {alias.asname or alias.name for statement in imports for alias in statement.names}
+    for assigned in [n for n in tree.body if isinstance(n, ast.Assign)]:  # constants made from another module's
+        if foreign & names_in(assigned.value):
+            foreign |= names_in(*assigned.targets)
     for function in [n for n in tree.body if isinstance(n, ast.FunctionDef)]:
         marks = {mark.id for mark in function.decorator_list if isinstance(mark, ast.Name)}
         if marks & {"kernel", "helper"}:
-            used = {n.id for line in function.body for n in ast.walk(line) if isinstance(n, ast.Name)}
+            used = names_in(*function.body)
             assert not used & foreign, f"{path.name}: {function.name} uses {used & foreign}"

@@ -38,7 +38,7 @@ class Cells:
 
 def cells_of(lon: Floats, lat: Floats, size_km: float) -> Cells:
     """The cells of about this size that lon/lat degrees (already warped) lie in."""
-    whole, metres = _locate(np.ravel(lon), np.ravel(lat), size_km)
+    whole, metres = _locate(np.ravel(lon), np.ravel(lat), size_km, KM_PER_DEGREE)
     return _cells(whole, metres, lon.shape)
 
 
@@ -56,17 +56,17 @@ def _cells(whole: Iterable[Ints], metres: Iterable[Floats], shape: tuple[int, ..
 
 
 @kernel
-def _locate(lon: Floats, lat: Floats, size_km: float) -> tuple[Ints, Floats]:
+def _locate(lon: Floats, lat: Floats, size_km: float, degree_km: float) -> tuple[Ints, Floats]:
     """Band, column and row ``(3, n)``; x, y, width and height ``(4, n)`` of the cells of points ``(n,)``."""
     whole, metres = np.empty((3, lon.size), dtype=np.int64), np.empty((4, lon.size))
-    rows = max(1.0, np.rint(_BAND_DEGREES * KM_PER_DEGREE / size_km))
-    height = _BAND_DEGREES * KM_PER_DEGREE / rows * 1000.0
+    rows = max(1.0, np.rint(_BAND_DEGREES * degree_km / size_km))
+    height = _BAND_DEGREES * degree_km / rows * 1000.0
     last, columns, width = -1000.0, 0.0, 0.0
     for i in range(lon.size):
         band = np.floor(lat[i] / _BAND_DEGREES)
         if band != last:
             middle = np.radians((band + 0.5) * _BAND_DEGREES)
-            circumference = 360.0 * KM_PER_DEGREE * max(np.cos(middle), 0.01)
+            circumference = 360.0 * degree_km * max(np.cos(middle), 0.01)
             columns = max(np.rint(circumference / size_km), 3.0)
             width, last = circumference / columns * 1000.0, band
         turn = lon[i] + 180.0

@@ -48,7 +48,7 @@ def river_field(pieces: Pieces, lon: Floats, lat: Floats) -> RiverField:
     found[[0, 3]] = FAR
     if near.lon.size:
         stacked = np.ascontiguousarray(np.stack([getattr(near, name) for name in Pieces.__slots__]))
-        _field(stacked, np.ravel(lon), np.ravel(lat), found)
+        _field(stacked, np.ravel(lon), np.ravel(lat), _M_PER_DEGREE, found)
     return RiverField(*found.reshape(5, *lon.shape))
 
 
@@ -69,14 +69,14 @@ def reach_of(half: Floats, cut: Floats) -> Floats:
 
 
 @kernel
-def _field(pieces: Floats, lon: Floats, lat: Floats, out: Floats) -> None:
+def _field(pieces: Floats, lon: Floats, lat: Floats, degree_m: float, out: Floats) -> None:
     count = pieces.shape[2]
     for at in range(lon.size):
-        across = math.cos(math.radians(lat[at])) * _M_PER_DEGREE
+        across = math.cos(math.radians(lat[at])) * degree_m
         best, weights, levels, lowest = -1e4, 0.0, 0.0, 1e9
         for i in range(count):
-            x0, y0 = (pieces[0, 0, i] - lon[at]) * across, (pieces[1, 0, i] - lat[at]) * _M_PER_DEGREE
-            dx, dy = (pieces[0, 1, i] - pieces[0, 0, i]) * across, (pieces[1, 1, i] - pieces[1, 0, i]) * _M_PER_DEGREE
+            x0, y0 = (pieces[0, 0, i] - lon[at]) * across, (pieces[1, 0, i] - lat[at]) * degree_m
+            dx, dy = (pieces[0, 1, i] - pieces[0, 0, i]) * across, (pieces[1, 1, i] - pieces[1, 0, i]) * degree_m
             long = dx * dx + dy * dy
             t = 0.0 if long <= 0.0 else min(1.0, max(0.0, -(x0 * dx + y0 * dy) / long))
             away = math.sqrt((x0 + t * dx) ** 2 + (y0 + t * dy) ** 2)
