@@ -1,0 +1,1 @@
+"""From a claim and a tile's signals to a label."""

@@ -1,0 +1,1 @@
+"""The words that carry claims. Data, and the one function that compiles it."""
