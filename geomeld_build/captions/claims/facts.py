@@ -69,6 +69,8 @@ class Facts:
     tops: Mapping[str, str] = field(default_factory=dict)
     """The largest class of each quadrant, where shares are not known."""
     patches: tuple[PatchFact, ...] = ()
+    patchiness: Mapping[str, Record] = field(default_factory=dict)
+    """Patches a square kilometre and the share of the largest, by class."""
     water: Record | None = None
     landform: str | None = None
     forms: Mapping[str, float] | None = None
@@ -128,6 +130,7 @@ def _facts(record: Record) -> Facts:
         parts=layout.get("parts") or {},
         tops={place: part["top"] for place, part in (layout.get("quadrants") or {}).items() if part.get("top")},
         patches=tuple(_patch(one) for one in layout.get("objects") or ()),
+        patchiness=layout.get("patchiness") or {},
         water=record.get("water_analysis"),
         landform=terrain.get("terrain_class"),
         forms=terrain.get("form_fractions"),

@@ -29,6 +29,7 @@ ClaimType = Literal[
     "road",
     "built",
     "layout",
+    "texture",
     "geo",
     "biome",
     "season",

@@ -105,12 +105,27 @@ def _slope_expected(claim: Claim) -> str:
 
 def elevation(claim: Claim, facts: Facts) -> Verdict:
     """So many metres above the sea."""
-    if facts.elevation is None or claim.value is None:
+    if facts.elevation is None:
         return unknown("terrain.elevation_m", "an elevation model")
+    if claim.value is None:
+        return _altitude(claim, facts)
     low, mean, high = (float(facts.elevation[key]) for key in ("min", "mean", "max"))
     observed = {"min": round(low, 1), "mean": round(mean, 1), "max": round(high, 1)}
     holds, expected = _height(claim, low, mean, high)
     found = verdict(holds, "terrain.elevation_m", observed, expected)
+    return found if claim.positive else denied(found)
+
+
+def _altitude(claim: Claim, facts: Facts) -> Verdict:
+    """Lowland, highland."""
+    mean = float((facts.elevation or {})["mean"])
+    if claim.subject == ("low",):
+        found = verdict(
+            True if mean <= 200 else (False if mean > 500 else None), "terrain.elevation_m.mean", mean, "<= 200 m"
+        )
+    else:
+        found = verdict(True if mean >= 1000 else (False if mean < 400 else None), "terrain.elevation_m.mean", mean,
+                        ">= 1000 m")  # fmt: skip
     return found if claim.positive else denied(found)
 
 

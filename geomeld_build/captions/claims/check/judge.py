@@ -26,6 +26,7 @@ _TESTS: Mapping[ClaimType, Callable[[Claim, Facts], Verdict]] = {
     "width": water.width,
     "direction": water.direction,
     "layout": place.layout,
+    "texture": place.texture,
     "terrain": ground.terrain,
     "slope": ground.slope,
     "elevation": ground.elevation,

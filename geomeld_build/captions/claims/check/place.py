@@ -7,8 +7,10 @@ from geomeld_build.captions.claims.check.verdicts import denied, unknown, verdic
 from geomeld_build.captions.claims.facts import QUADRANTS, Facts
 from geomeld_build.captions.claims.model import Claim, Verdict
 
-__all__ = ["layout"]
+__all__ = ["layout", "texture"]
 
+_WHOLE, _BROKEN = 0.8, 0.45
+"""Share of a class's largest patch from which on it is in one piece, or up to which in many."""
 _MORE = 1.5
 """A class lies where its share is half as large again as in the tile."""
 
@@ -32,6 +34,22 @@ def layout(claim: Claim, facts: Facts) -> Verdict:
         strong = here >= _MORE * mean or (here >= 0.5 and here >= mean)
         holds = True if strong or centred else (None if here >= mean else False)
         found = verdict(holds, signal, here, f"share >= {_MORE} x {mean:.3f}, or most of that part")
+    return found if claim.positive else denied(found)
+
+
+def texture(claim: Claim, facts: Facts) -> Verdict:
+    """A class lies in one piece, or in many."""
+    known = [facts.patchiness[name] for name in claim.subject if name in facts.patchiness]
+    signal = f"layout.patchiness.{'+'.join(claim.subject)}"
+    if not known:
+        return unknown(signal, "at least 3 % of the tile")
+    largest = max(float(one["largest_share"]) for one in known)
+    if claim.word == "whole":
+        found = verdict(True if largest >= _WHOLE else (False if largest < 0.5 else None), signal, largest,
+                        f"largest patch >= {_WHOLE} of it")  # fmt: skip
+    else:
+        found = verdict(True if largest <= _BROKEN else (False if largest > 0.85 else None), signal, largest,
+                        f"largest patch <= {_BROKEN} of it")  # fmt: skip
     return found if claim.positive else denied(found)
 
 

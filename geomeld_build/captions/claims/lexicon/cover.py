@@ -23,7 +23,7 @@ def members(name: str) -> tuple[str, ...]:
 _PLAIN = {
     "tree": """
         forest~ forested forestland woods woodland~ wooded tree~ tree_cover tree_covered tree_canopy forest_cover
-        forest_canopy woodland_canopy timberland~ grove~ copse~ palm~ woodlot~ wood stand~_of_trees treed
+        forest_canopy woodland_canopy timberland~ grove~ copse~ palm~ woodlot~ wood stand_of_trees stands_of_trees treed
         closed_canopy tree_belt~ canopy_cover crowns leafy_cover""",
     "shrub": """
         shrub~ shrubland~ scrub scrubland~ bush bushes bushland heath heathland~ sagebrush maquis chaparral thicket~
@@ -34,7 +34,8 @@ _PLAIN = {
     "crop": """
         cropland~ crop~ crop_field~ farmland~ farm_field~ farmed farmed_land field~ arable arable_land
         paddy paddies rice_paddy rice_paddies rice_field~ cultivated cultivated_land cultivation plots agriculture
-        agricultural agricultural_land tilled tilled_land ploughed_land plowed_land ploughland farming arable_plots
+        agricultural agricultural_land tilled tilled_land ploughed_land plowed_land ploughed_fields
+        plowed_fields ploughland farming arable_plots
         tillage""",
     "bare": """
         bare_ground bare_soil~ bare_rock~ bare_land bare_earth bare_surface~ bare_terrain bare barren barren_ground
@@ -78,7 +79,8 @@ _SKIPPED = """
     playing_field~ oil_field~ gas_field~ boulder_field~ dune_field~ grass_roots ice_age ground_truth
     land_cover land_use land_surface landcover lie_of_the_land land_area bare_minimum urban_heat water_vapour
     forest_floor city_limits town_hall village_green watershed~ water_quality built_in
-    palm_oil sea_breeze snow_melt snowmelt icebreaker bush_fire~ bushfire~ land_classes a_sea_of a_patchwork_of
+    peaks_at peak_at peaking_at palm_oil sea_breeze snow_melt snowmelt icebreaker bush_fire~ bushfire~
+    land_classes a_sea_of a_patchwork_of
     water_balance stream_of_lights on_the_ground lay_of_the_land
 """
 

@@ -51,7 +51,7 @@ _LISTED: dict[tuple[str, str], str] = {
         "measure",
         "canopy",
     ): "canopy canopies canopy_height canopy_heights tree_height~ tall high_trees treetops tree_tops",
-    ("measure", "width"): "wide width breadth across broad",
+    ("measure", "width"): "wide width breadth",
     ("measure", "length"): "long length",
     (
         "green",
@@ -59,8 +59,18 @@ _LISTED: dict[tuple[str, str], str] = {
     ): "lush green verdant luxuriant greenness greened leafy vigorous flourishing thriving lushly deep_green",
     ("green", "dry"): "brown parched withered dried_out sun_baked desiccated dormant dry browned dried scorched "
     "yellowed arid_looking faded fallow",
-    ("barefields", "dry"): "bare_fields fields_lie_bare fallow_fields bare_farmland bare_cropland ploughed_fields "
-    "plowed_fields brown_fields bare_plots fields_are_bare fields_bare",
+    (
+        "barefields",
+        "dry",
+    ): "bare_fields fields_lie_bare fallow_fields bare_farmland bare_cropland brown_fields bare_plots fields_are_bare fields_bare",
+    ("texture", "whole"): """
+        continuous contiguous unfragmented in_one_piece in_one_block in_a_single_block in_a_single_piece coherent
+        undivided uninterrupted""",
+    ("texture", "broken"): """
+        fragmented broken_up in_many_pieces in_pieces splintered in_separate_blocks in_many_patches disjointed
+        in_small_pieces discontinuous interrupted_by_gaps in_shreds torn_apart""",
+    ("altitude", "low"): "low_lying lowland~ near_sea_level",
+    ("altitude", "high"): "highland~ high_ground high_altitude high_country high_plateau~ elevated_terrain",
     ("state", "flooded"): "flooded floodwater~ flooding under_floodwater submerged",
     ("skip", ""): """
         dry_land dry_season dry_lake dry_riverbed evergreen green_belt greenhouse~ village_green ridge_regression

@@ -43,7 +43,7 @@ _LISTED: dict[tuple[str, str], str] = {
     ("compare", "outweigh"): """
         outweighs outweigh outstrips outstrip surpasses outnumber outnumbers exceeds_that_of outdoes larger_than
         greater_than_that_of bigger_than more_extensive_than more_widespread_than more_common_than more_abundant_than
-        outranks eclipses dwarfs overshadows exceeds""",
+        outranks eclipses eclipse dwarfs dwarf overshadows overshadow surpass outdo exceed exceeds""",
     ("compare", "outweighed"): """
         outweighed_by outstripped_by surpassed_by exceeded_by smaller_than less_extensive_than less_widespread_than
         less_common_than less_abundant_than outnumbered_by second_to dwarfed_by""",
@@ -80,7 +80,12 @@ VERBS = COPULAS | word_set("""
     cover covers covering covered fill fills filling filled occupy occupies occupying occupied take takes taking
     taken make makes making made hold holds holding held account accounts accounting form forms forming spread
     spreads spreading stretch stretches stretching span spans spanning run runs running cross crosses crossing
-    crossed surround surrounds ring rings line lines border borders rise rises rising reach reaches reaching share
+    crossed surround surrounds ring rings line lines border borders look looks looking can laps lap touches find
+    finds see sees cloak cloaks mantle
+    mantles coat coats drape drapes envelop
+    envelops sprawl sprawls sweep sweeps add adds goes go falls left predominate predominates prevail prevails
+    stand standing gather gathers gathering cluster clusters clothe clothes rise rises rising reach reaches
+    reaching share
     shares sharing lead leads has have having contain contains containing show shows showing shown dominate
     dominates include includes comprise comprises consist consists belong belongs extend extends extending claim
     claims claiming blanket blankets carpet carpets bend bends wind winds flow flows meander meanders cut cuts slice

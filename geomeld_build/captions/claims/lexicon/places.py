@@ -5,7 +5,7 @@ from __future__ import annotations
 from geomeld_build.captions.claims.lexicon.entries import Entry, entries
 from geomeld_build.captions.claims.text import word_set
 
-__all__ = ["BIOMES", "MONTHS", "PLACE_WORDS", "SCENE"]
+__all__ = ["BIOMES", "MONTHS", "PLACE_WORDS", "SCENE", "biome_key"]
 
 SCENE = word_set("""
     tile scene area frame image view landscape picture patch square site extent surface ground region terrain whole
@@ -117,7 +117,7 @@ _SEASONS = {
     "autumn": "autumn autumnal mid_autumn late_autumn early_autumn in_fall autumn's in_the_fall",
     "other": "rainy_season dry_season wet_season monsoon monsoon_season",
 }
-_NOT_SEASONS = "winter_wheat winter_crop~ winter_rye spring_wheat hot_spring~ spring_water a_spring springs "
+_NOT_SEASONS = "winter_wheat winter_crop~ winter_rye spring_wheat hot_spring~ spring_water springs "
 "spring_barley summer_house~"
 
 
@@ -135,3 +135,15 @@ def _all() -> list[tuple[tuple[str, ...], Entry]]:
 
 
 PLACE_WORDS = _all()
+
+
+def biome_key(name: str) -> str:
+    """The biome that a name stands for.
+
+    Raises:
+        KeyError: the lexicon has no such name.
+    """
+    return _BIOME_BY_NAME[" ".join(name.replace("-", " ").split())]
+
+
+_BIOME_BY_NAME = {" ".join(phrase): entry.value for phrase, entry in PLACE_WORDS if entry.kind == "biome"}

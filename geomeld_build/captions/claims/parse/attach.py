@@ -7,7 +7,7 @@ from geomeld_build.captions.claims.lexicon.places import SCENE
 from geomeld_build.captions.claims.parse.scan import HARD, Item, Sentence
 from geomeld_build.captions.claims.text import word_set
 
-__all__ = ["after_scope", "listed_with", "nearest_left", "nearest_right", "share_subject"]
+__all__ = ["after_scope", "listed", "listed_with", "nearest_left", "nearest_right", "share_subject"]
 
 _ARTICLES = word_set("the this that its it our a an these all what whole entire")
 _LINKS = (
@@ -15,12 +15,17 @@ _LINKS = (
     | _ARTICLES
     | word_set("""
     covered by with of in as under mapped classed given over to consist consists comprise comprises belong belongs
-    goes go cover made up taken occupied used for held mostly being there mainly lies lying
+    goes go cover made up taken occupied used for held mostly being there mainly lies lying falls fall falling
+    left leaves claimed clothed
 """)
 )
 _COATS = word_set("""
     coast coasts coastal coastline shore shores shoreline seaside island islet offshore seashore beachfront
 """)  # fmt: skip
+_OTHER_NOUNS = frozenset({"measure", "form", "ground", "osm"})
+_JOINTS = frozenset({"and", "or", ",", "/", "as", "well", "plus"})
+_ADDING = frozenset({"plus", "alongside", "beside", "besides", "next", "then", "followed"})
+_TO = frozenset({"of", "under", "goes", "falls", "belongs", "left"})
 _FAR = 14
 """Words beyond which nothing is connected."""
 
@@ -41,6 +46,9 @@ def nearest_left(sentence: Sentence, item: Item, kinds: frozenset[str] | None = 
             return None
         if is_surface(other) if kinds is None else other.kind in kinds:
             return at
+        if item.side == "left" and other.kind in _OTHER_NOUNS:
+            # "Water, and the relief is minimal": little of the relief, not of the water.
+            return None
         if other.kind == "share" and kinds is None and at not in sentence.used:
             return None
     return None
@@ -115,7 +123,7 @@ def _leads_to(sentence: Sentence, share: Item, subject: Item) -> bool:
         return False
     if start == share.last and words[:1] == ["of"] and words[1:2] in (["the"], ["its"]):
         return False
-    if not words or start > share.last or any(word in COPULAS or word in {"of", "under"} for word in words):
+    if not words or start > share.last or any(word in COPULAS or word in _TO for word in words):
         return True
     # "takes a third open forest" cannot be; "half forest" and "40 % dense forest" can.
     return nearest_left(sentence, share) is None or not _verb_before(sentence, share)
@@ -146,19 +154,43 @@ def listed_with(sentence: Sentence, number: int) -> list[int]:
         at = number
         while 0 <= at + step < len(sentence.items):
             here, there = sorted((at, at + step))
-            gap = [token.text for token in sentence.between(sentence.items[here], sentence.items[there])]
-            if not is_surface(sentence.items[at + step]) or not _glue(gap):
+            other = sentence.items[at + step]
+            if not is_surface(other) or other.value == "land" or not listed(sentence, here, there):
                 break
             at += step
             found.append(at)
     return sorted(found)
 
 
-def _glue(words: list[str]) -> bool:
-    joints = {"and", "or", ",", "/", "as", "well", "plus"}
-    return (
-        bool(words)
-        and any(word in joints for word in words)
-        and len(words) <= 4
-        and not any(word in VERBS or word in PREPOSITIONS or word in HARD for word in words)
+def listed(sentence: Sentence, here: int, there: int) -> bool:
+    """Whether two neighbours are members of one list: A and B; A, B and C."""
+    left, right = sentence.items[here], sentence.items[there]
+    gap = [token.text for token in sentence.between(left, right)]
+    if not _glue(gap):
+        return False
+    if set(gap) - _ARTICLES == {","}:
+        # A comma alone joins only where the list goes on to its "and".
+        return there + 1 < len(sentence.items) and listed(sentence, there, there + 1)
+    if "," in gap and "and" in gap and _does(sentence, right, there):
+        # "In the south is heath, and water covers a third": two statements.
+        first, _ = sentence.clause(left)
+        return not any(token.text in VERBS for token in sentence.tokens[first : left.first])
+    return True
+
+
+def _does(sentence: Sentence, item: Item, number: int) -> bool:
+    """Whether something follows that makes the item the subject of a statement of its own."""
+    following = sentence.items[number + 1] if number + 1 < len(sentence.items) else None
+    after = sentence.text(item.last)
+    article = sentence.text(item.first - 1) in _ARTICLES and after not in {",", ".", "and", ""}
+    told = article or (
+        following is not None and following.first == item.last and following.kind in {"compare", "dominance"}
     )
+    return told or after in VERBS | {"in"}
+
+
+def _glue(words: list[str]) -> bool:
+    """Whether words join two members of a list. ", plus trees on a quarter" begins a statement of its own."""
+    if not any(word in _JOINTS for word in words) or len(words) > 4 or ("," in words and set(words) & _ADDING):
+        return False
+    return not any(word in VERBS or word in PREPOSITIONS or word in HARD for word in words)

@@ -20,6 +20,10 @@ from geomeld_build.captions.claims.text import masked, sentences_of, tokens_of
 __all__ = ["claims_in"]
 
 
+_MODALS = frozenset({"may", "might", "be", "seems", "appears"})
+"""Hedges that doubt what stands before them too: water may stand here."""
+
+
 def claims_in(text: str, *, names: Sequence[str] = (), countries: Sequence[str] = ()) -> list[Claim]:
     """What a text claims, in the order of the text.
 
@@ -52,10 +56,12 @@ def _claims(sentence: Sentence, text: str, topic: Topic) -> tuple[list[Claim], T
 def _hedged(sentence: Sentence, claim: Claim) -> Claim:
     """Mark a claim that its sentence doubts: a hedge before it and nothing that ends the statement between."""
     for item in sentence.items:
-        if item.kind != "hedge_word" or sentence.tokens[item.first].start > claim.end:
+        if item.kind != "hedge_word":
             continue
-        _, last = sentence.clause(item)
-        if claim.start <= sentence.tokens[last - 1].end:
+        first, last = sentence.clause(item)
+        modal = sentence.text(item.last - 1) in _MODALS
+        begin = sentence.tokens[first if modal else item.first].start
+        if begin <= claim.end and claim.start <= sentence.tokens[last - 1].end and claim.end > begin:
             return replace(claim, hedged=True)
     return claim
 

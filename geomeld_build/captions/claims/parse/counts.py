@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from geomeld_build.captions.claims.lexicon.logic import VERBS
 from geomeld_build.captions.claims.model import Claim, ClaimType
 from geomeld_build.captions.claims.parse.scan import Item, Sentence
 
@@ -64,7 +65,9 @@ def _noun(sentence: Sentence, number: int) -> int | None:
         if item.first - here > (_LIMIT if found is None else 0):
             break
         words = [token.text for token in sentence.tokens[here : item.first]]
-        if any(word in {"of", "to", ",", "and", "or", "/", "the", "in"} for word in words):
+        if any(word in {"of", "to", ",", "and", "or", "/", "the", "in"} for word in words) or any(
+            word in VERBS for word in words
+        ):
             break
         if item.kind in {"osm", "cover"}:
             found = at

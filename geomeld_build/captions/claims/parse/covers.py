@@ -104,12 +104,19 @@ def _dominance(sentence: Sentence, text: str) -> list[Claim]:
         subject = _dominant(sentence, cue)
         if subject is None or not is_surface(sentence.items[subject]) or subject in sentence.skipped:
             continue
+        if cue.value == "right" and any(_amount_before(sentence, share, cue) for share in sentence.items):
+            continue
         group = [subject] if cue.kind == "largest" else listed_with(sentence, subject)
         sentence.used.update({number, *group})
         op: Op = "largest" if cue.kind == "largest" else "most"
         claim = _claim(sentence, text, "landcover_dominance", group, cue, op=op, low=0.5, high=1.0, unit="share")
         found.append(claim)
     return found
+
+
+def _amount_before(sentence: Sentence, share: Item, cue: Item) -> bool:
+    """Whether a cue only links an amount to its class: a third is given over to pasture."""
+    return share.kind == "share" and 0 <= cue.first - share.last <= 6 and share.first >= sentence.clause(cue)[0]
 
 
 def _dominant(sentence: Sentence, cue: Item) -> int | None:

@@ -79,6 +79,9 @@ def _aspects(sentence: Sentence, text: str) -> list[Claim]:
         after, before = sentence.text(item.last), sentence.text(item.first - 1)
         if after == "facing" or before in {"facing", "face", "faces"}:
             sentence.used.add(number)
+            following = sentence.items[number + 1] if number + 1 < len(sentence.items) else None
+            if following is not None and following.value == "Slope" and following.first == item.last + 1:
+                sentence.used.add(number + 1)
             first, last = (item.first, item.last + 1) if after == "facing" else (item.first - 1, item.last)
             start, end = sentence.tokens[first].start, sentence.tokens[last - 1].end
             denied = sentence.text(first - 1) in {"not", "no"}
@@ -121,7 +124,8 @@ def _place_groups(sentence: Sentence) -> list[list[int]]:
         previous = sentence.items[groups[-1][-1]] if groups else None
         if previous is not None and groups[-1][-1] == number - 1:
             gap = [token.text for token in sentence.between(previous, item) if token.text not in _PARTS]
-            if gap and all(word in {"and", ",", "the", "in", "or"} for word in gap) and len(gap) <= 3:
+            alone = "," in gap and sentence.text(item.last) in VERBS
+            if gap and not alone and all(word in {"and", ",", "the", "in", "or"} for word in gap) and len(gap) <= 3:
                 groups[-1].append(number)
                 continue
         groups.append([number])
@@ -157,15 +161,22 @@ def _lies_there(sentence: Sentence, places: list[Item]) -> list[int]:
         if _can_lie(item) and first <= item.first and item.last <= places[0].first
     ]
     right = [n for n, item in enumerate(sentence.items) if _can_lie(item) and places[-1].last <= item.first < last]
-    if right and _holds(
-        sentence, places[-1], sentence.items[right[0]], bool(left) and _same_chunk(sentence, left[-1], places[0])
-    ):
+    rival = bool(left) and _same_chunk(sentence, left[-1], places[0]) and not _fronted(sentence, places[0])
+    if right and _holds(sentence, places[-1], sentence.items[right[0]], rival):
         chosen = right[0]
         return [n for n in listed_with(sentence, chosen) if n >= chosen] if is_surface(sentence.items[chosen]) else []
     if not left or not _same_chunk(sentence, left[-1], places[0]) or not is_surface(sentence.items[left[-1]]):
         return []
     group = [n for n in listed_with(sentence, left[-1]) if n <= left[-1]]
     return group if len(group) > 1 and _joint_verb(sentence, left[-1], places[0]) else [left[-1]]
+
+
+def _fronted(sentence: Sentence, place: Item) -> bool:
+    """Whether a place begins a statement: ..., and in the north, forest ..."""
+    at = place.first - 1
+    while at >= 0 and sentence.text(at) in _MARKERS | {"the"}:
+        at -= 1
+    return at < 0 or (at < place.first - 1 and sentence.text(at) in {"and", "while", "but"})
 
 
 def _can_lie(item: Item) -> bool:
@@ -187,7 +198,7 @@ def _holds(sentence: Sentence, place: Item, subject: Item, rival: bool) -> bool:
     words = [token.text for token in sentence.between(place, subject)]
     while words and words[0] in _PARTS | {"of", "the", "tile", "scene", "area", "image", "frame"}:
         words = words[1:]
-    if any(word in HARD or word == "and" for word in words) or len(words) > 5:
+    if any(word in HARD or word == "and" for word in words) or len(words) > 5 or (rival and words[:1] == [","]):
         return False
     if any(word in COPULAS or word in VERBS for word in words):
         return True

@@ -27,7 +27,7 @@ _WIDE = frozenset({"wide", "width", "across", "broad", "breadth"})
 _LONG = frozenset({"long", "length", "away", "apart", "deep", "depth", "thick"})
 _RISING = word_set("""
     rise rises rising reach reaches reaching climb climbs climbing top tops topping peak peaks peaking highest
-    maximum summit summits culminates culminating crest crests up soar soars soaring max
+    maximum summit summits culminates culminating crest crests soar soars soaring max
 """)
 _FALLING = word_set("fall falls falling drop drops dropping lowest minimum down descends descending min low")
 _MEAN = frozenset(["average", "averages", "averaging", "mean", "typically", "typical", "averaged"])
@@ -93,7 +93,7 @@ def _topic(sentence: Sentence, item: Item, before: Topic) -> Topic:
         return None
     if item.unit == "deg":
         return "slope" if _sloping(sentence, item) else ("slope" if before == "slope" and "it" in left else None)
-    if right[:2] and (_WIDE & set(right[:2])):
+    if right[:1] and (_WIDE & set(right[:1])):
         return "width"
     if _LONG & set(right[:2]):
         return None
@@ -107,10 +107,13 @@ def _implied(sentence: Sentence, item: Item, left: Sequence[str], right: Sequenc
     """What a length measures where no word says it."""
     first, _ = sentence.clause(item)
     kinds = [(other.kind, other.value) for other in sentence.items if first <= other.first and other.last <= item.first]
-    woody = ("cover", "tree") in kinds or ("cover", "mangrove") in kinds
-    if woody and (_STANDING & {*left, *right} or _RISING & set(left)) and kinds[-1][0] == "cover":
+    covers = [value for kind, value in kinds if kind == "cover"]
+    last = [other for other in sentence.items if other.kind == "cover" and first <= other.first < item.first]
+    apart = bool(last) and "," in [token.text for token in sentence.between(last[-1], item)]
+    woody = not apart and bool(covers) and covers[-1] in {"tree", "mangrove"} and kinds[-1][0] == "cover"
+    if woody and (_STANDING & {*left, *right} or _RISING & set(left)):
         return "canopy"
-    if "it" in left[:4] and before is not None:
+    if "it" in left[:4] and before in {"elevation", "relief", "canopy"}:
         return before
     if _RISING & set(left) or _FALLING & set(left) or any(kind in {"form", "ground"} for kind, _ in kinds):
         return "elevation"
@@ -139,6 +142,9 @@ def _nearest_measure(sentence: Sentence, item: Item) -> str | None:
     near: tuple[int, str] | None = None
     for other in sentence.items:
         if other.kind != "measure" or other.number is not None or not first <= other.first < last:
+            continue
+        left, right = sorted((item, other), key=lambda one: one.first)
+        if "," in [token.text for token in sentence.between(left, right)]:
             continue
         apart = other.first - item.last if other.first >= item.last else item.first - other.last
         if apart <= _REACH and (near is None or apart < near[0]):
@@ -172,6 +178,7 @@ def _wide_thing(sentence: Sentence, item: Item) -> tuple[str, ...]:
 
 def _op(sentence: Sentence, item: Item) -> Op:
     left, right = _near(sentence, item, 7, 4)
+    left = left[: left.index(",")] if "," in left else left
     after, words = set(right[:3]), set(left)
     if item.bound == "between":
         return "within"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from geomeld_build.captions.claims.lexicon.logic import PREPOSITIONS, VERBS
+from geomeld_build.captions.claims.parse.attach import listed
 from geomeld_build.captions.claims.parse.scan import HARD, Item, Sentence
 from geomeld_build.captions.claims.text import word_set
 
 __all__ = ["mark_negations"]
 
 _DENIABLE = word_set("""
-    cover osm ground form steep relief green barefields state biome geo season month dominance facing
+    cover osm ground form steep relief green barefields altitude state biome geo season month dominance facing
 """)
 _LIST_GLUE = word_set("or nor and any of a an the much kind sort single other no")
 _REACH = 3
@@ -89,7 +90,7 @@ def _deny_left(sentence: Sentence, number: int) -> None:
         if item.last <= first:
             return
         gap = [token.text for token in sentence.tokens[item.last : sentence.items[at + 1].first]]
-        if seen and any(word in VERBS or word in {"with", "in"} for word in gap):
+        if seen and (any(word in VERBS or word in {"with", "in"} for word in gap) or not listed(sentence, at, at + 1)):
             return
         if item.kind in _DENIABLE:
             sentence.negated.add(at)

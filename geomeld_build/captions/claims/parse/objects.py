@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from geomeld_build.captions.claims.lexicon.cover import members
 from geomeld_build.captions.claims.lexicon.features import FEATURES
 from geomeld_build.captions.claims.lexicon.places import MONTHS
 from geomeld_build.captions.claims.model import Claim, ClaimType
+from geomeld_build.captions.claims.parse.attach import nearest_left, nearest_right
 from geomeld_build.captions.claims.parse.scan import Item, Sentence
 from geomeld_build.captions.claims.text import word_set
 
@@ -42,7 +44,7 @@ _YEARS = (1980.0, 2040.0)
 
 def object_claims(sentence: Sentence, text: str) -> list[Claim]:
     """Claims of all items that no other rule has used."""
-    found = _relief(sentence, text) + _steepness(sentence, text) + _years(sentence, text)
+    found = _textures(sentence, text) + _relief(sentence, text) + _steepness(sentence, text) + _years(sentence, text)
     for number, item in enumerate(sentence.items):
         if number in sentence.used or number in sentence.skipped:
             continue
@@ -59,6 +61,7 @@ _KINDS: dict[str, ClaimType] = {
     "green": "greenness",
     "barefields": "greenness",
     "state": "dw_state",
+    "altitude": "elevation",
     "geo": "geo",
     "biome": "biome",
     "season": "season",
@@ -145,6 +148,26 @@ def _steepness(sentence: Sentence, text: str) -> list[Claim]:
 
 def _close(item: Item, other: Item) -> bool:
     return 0 <= other.first - item.last <= 2 or 0 <= item.first - other.last <= 3
+
+
+def _textures(sentence: Sentence, text: str) -> list[Claim]:
+    """Continuous forest; cropland in many pieces."""
+    found = []
+    for number, item in enumerate(sentence.items):
+        if item.kind != "texture" or number in sentence.used:
+            continue
+        sentence.used.add(number)
+        left, right = nearest_left(sentence, item), nearest_right(sentence, item)
+        near = [at for at in (left, right) if at is not None and _close(item, sentence.items[at])]
+        if not near and left is None:
+            continue
+        noun = sentence.items[near[-1] if near else left]  # type: ignore[index]
+        start, end = sentence.span(item, noun)
+        positive = sentence.text(item.first - 1) not in {"not", "no", "never"}
+        found.append(
+            Claim(start, end, text[start:end], "texture", members(noun.value), word=item.value, positive=positive)
+        )
+    return found
 
 
 def _years(sentence: Sentence, text: str) -> list[Claim]:

@@ -13,6 +13,9 @@ from geomeld_build.captions.claims.text import Token, word_set
 
 __all__ = ["HARD", "Item", "Sentence", "scan"]
 
+_SPREADING = word_set(
+    "extend extends extending stretch stretches stretching spread spreads spreading sweep sweeps add adds"
+)
 _CAPITALS = frozenset({"geo", "month"})
 """Words that only count when they are written with a capital: turkey, march, us."""
 HARD = word_set("; : — – but yet while whereas although though however ( )")
@@ -81,12 +84,18 @@ def scan(tokens: list[Token], words: Lexicon) -> Sentence:
     at = 0
     while at < len(tokens):
         found = _item_at(tokens, at, words)
-        if found is None:
+        if found is None or _part_of_place(tokens, items, found):
             at += 1
         else:
             items.append(found)
             at = found.last
     return Sentence(tokens, _merged(tokens, items))
+
+
+def _part_of_place(tokens: Sequence[Token], items: Sequence[Item], found: Item) -> bool:
+    """Whether a fraction names a part of the tile and no amount: the northern half."""
+    after = bool(items) and items[-1].kind == "place" and items[-1].last == found.first
+    return after and found.kind == "share" and tokens[found.first].text in {"half", "quarter", "third"}
 
 
 def _item_at(tokens: list[Token], at: int, words: Lexicon) -> Item | None:
@@ -153,7 +162,7 @@ def _merged(tokens: Sequence[Token], items: list[Item]) -> list[Item]:
     found: list[Item] = []
     for item in items:
         if item.kind in {"share", "measure", "count"} and item.number is not None:
-            while found and _bounds(found[-1]) and found[-1].last >= item.first - _gap(tokens, found[-1], item):
+            while found and _bounds(tokens, found[-1]) and found[-1].last >= item.first - _gap(tokens, found[-1], item):
                 hedge = found.pop()
                 value = "above" if hedge.kind == "compare" else hedge.value
                 # Of several hedges the outermost decides, but "about" adds nothing to a bound.
@@ -164,8 +173,11 @@ def _merged(tokens: Sequence[Token], items: list[Item]) -> list[Item]:
     return [item for item in found if item.kind != "hedge"]
 
 
-def _bounds(item: Item) -> bool:
+def _bounds(tokens: Sequence[Token], item: Item) -> bool:
     """Whether a word bounds the number after it; ``exceeds`` compares two classes unless a number follows."""
+    if tokens[item.first].text in {"over", "up"} and item.first and tokens[item.first - 1].text in _SPREADING:
+        # "Spreads over a third" says where and "adds up to a third" how much, not that it is more or less.
+        return False
     return item.kind == "hedge" or (item.kind, item.value) == ("compare", "outweigh")
 
 
