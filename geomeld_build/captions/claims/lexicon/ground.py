@@ -62,7 +62,8 @@ _LISTED: dict[tuple[str, str], str] = {
     (
         "barefields",
         "dry",
-    ): "bare_fields fields_lie_bare fallow_fields bare_farmland bare_cropland brown_fields bare_plots fields_are_bare fields_bare",
+    ): "bare_fields fields_lie_bare fallow_fields bare_farmland bare_cropland "
+    "brown_fields bare_plots fields_are_bare fields_bare",
     ("texture", "whole"): """
         continuous contiguous unfragmented in_one_piece in_one_block in_a_single_block in_a_single_piece coherent
         undivided uninterrupted""",
