@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from geomeld_build.anchors.recipe import FrameConfig
 from geomeld_build.build.config import BuildConfig
+from geomeld_build.captions.agents.record import CAPTIONS_VERSION, CaptionRecord
 from geomeld_build.captions.signals.record import SIGNALS_VERSION, Signals
 from geomeld_build.errors import ConfigError, SkipKind
 from geomeld_build.modalities import (
@@ -34,6 +35,7 @@ from geomeld_build.store.schema import TILES_SCHEMA
 __all__ = [
     "arrow_type_schema",
     "as_text",
+    "caption_schema",
     "catalog_schema",
     "config_schema",
     "modalities_document",
@@ -149,9 +151,15 @@ def signals_schema() -> dict[str, Any]:
     return {"$schema": _DRAFT, "x-schema-version": SIGNALS_VERSION, **Signals.model_json_schema()}
 
 
+def caption_schema() -> dict[str, Any]:
+    """JSON Schema of a caption's record, the column ``record`` of ``tables/captions``."""
+    return {"$schema": _DRAFT, "x-schema-version": CAPTIONS_VERSION, **CaptionRecord.model_json_schema()}
+
+
 def schema_texts() -> dict[str, str]:
     """File name to text of every schema of the package proper (the emulator's own are added by the command line)."""
     documents = {
+        "caption.json": caption_schema(),
         "catalog.json": catalog_schema(),
         "config.json": config_schema(),
         "frame.json": frame_schema(),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geomeld_build.build.config import DaskConfig, SourceConfig
 from geomeld_build.build.group import GroupResult, GroupTask, OnTile, fetch_group
@@ -22,7 +22,7 @@ from geomeld_build.sources import Limiter, LocalLimiter, Source, open_source
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["open_configured", "run_groups"]
+__all__ = ["map_tasks", "open_configured", "run_groups"]
 
 _GROUPS_AT_ONCE = 2
 """In one process: while one group is compressed and written, the next is being fetched."""
@@ -115,6 +115,38 @@ def _on_dask(tasks: Sequence[GroupTask], dask: DaskConfig, config: SourceConfig)
         for future, result in dask_completed(futures, with_results=True):
             future.release()
             yield result
+
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def map_tasks(
+    function: Callable[[Task], Result], tasks: Sequence[Task], dask: DaskConfig, *, at_once: int = 1
+) -> Iterator[Result]:
+    """Run a function over tasks; results come as they finish, in any order.
+
+    Args:
+        function: importable by name, as processes of a cluster import it.
+        tasks: what it is called with; small, they travel.
+        dask: where to run them.
+        at_once: tasks of this process that run side by side, with mode threads.
+    """
+    if dask.mode == "sync" or (dask.mode == "threads" and at_once == 1):
+        for task in tasks:
+            yield function(task)
+    elif dask.mode == "threads":
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="tasks") as pool:
+            for future in as_completed([pool.submit(function, task) for task in tasks]):
+                yield future.result()
+    else:
+        from distributed import as_completed as dask_completed
+
+        with _client(dask) as client:
+            futures = client.map(function, tasks, pure=False, retries=_DASK_RETRIES)
+            for future, result in dask_completed(futures, with_results=True):
+                future.release()
+                yield result
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geomeld_build.cli import options
+from geomeld_build.cli.commands.caption_run import run
 from geomeld_build.cli.commands.caption_verify import verify
 from geomeld_build.cli.output import bars, print_json, print_table, say
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_group = typer.Typer(help="Measure what tiles show, and check what captions say of it.", no_args_is_help=True)
+_group = typer.Typer(
+    help="Measure what tiles show, write captions that are true of it, check captions.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     _group.command(epilog="Example: geomeld-build caption signals tiles.store --tile 0d99138e1776d1e6")(signals)
+    _group.command(epilog="Example: geomeld-build caption run tiles.store --withhold biome,season")(run)
     _group.command(epilog="Example: geomeld-build caption verify captions.jsonl --json")(verify)
     app.add_typer(_group, name="caption")
 

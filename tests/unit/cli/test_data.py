@@ -192,7 +192,7 @@ def test_modalities(capsys: Capture) -> None:
 def test_schemas(capsys: Capture, tmp_path: Path) -> None:
     assert json.loads(output(["schemas", "config"], capsys))["title"] == "BuildConfig"
     assert set(json.loads(output(["schemas", "--json"], capsys))) == {
-        "catalog", "config", "frame", "modalities", "signals", "skip_kinds", "world",
+        "caption", "catalog", "config", "frame", "modalities", "signals", "skip_kinds", "world",
     }  # fmt: skip
     assert main(["schemas", "--check", "--root", str(tmp_path)]) == 1
     assert main(["schemas", "--write", "--root", str(tmp_path)]) == 0
