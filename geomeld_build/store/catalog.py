@@ -139,15 +139,21 @@ _IS_IO = re.compile(r"object ?store error|object at location|no such file|parque
 def append_side_table(uri: str, name: str, table: pa.Table) -> int:
     """Append rows to a side table, which is made by the first append; the version that has them.
 
+    New columns that may be null are added to the table; its older rows have none of them.
+
     Raises:
         ConfigError: the name is none, or is that of the tiles table.
-        StoreError: the columns differ from those of the table, or it cannot be written.
+        StoreError: the columns differ otherwise from those of the table, or it cannot be written.
     """
     if name == TILES:
         raise ConfigError("the tiles table is written by commit() only; choose another name for a side table")
     target = _create(uri, name, table.schema)
     with delta_errors(f"append to table {table_uri(uri, name)}"):
-        write_deltalake(target, table, mode="append")
+        kept = {field.name for field in target.schema().fields}
+        added = [field for field in table.schema if field.name not in kept]
+        # Merging would also turn numbers into text and leave out columns.
+        grows = kept <= set(table.column_names) and all(field.nullable for field in added)
+        write_deltalake(target, table, mode="append", schema_mode="merge" if added and grows else None)
     return int(target.version())
 
 

@@ -17,7 +17,7 @@ import shapely
 from geomeld_build.anchors.world.biomes import BiomeLayer, biomes_from_pixels, biomes_from_table
 from geomeld_build.errors import ConfigError
 
-__all__ = ["RESOLVE_COLUMNS", "RESOLVE_TABLE", "cached_biomes", "load_biomes"]
+__all__ = ["RESOLVE_COLUMNS", "RESOLVE_TABLE", "cached_biomes", "load_biomes", "read_vector"]
 
 RESOLVE_TABLE = "RESOLVE/ECOREGIONS/2017"
 """Earth Engine's collection of ecoregions, 847 rows. CC BY 4.0."""
@@ -43,7 +43,7 @@ def load_biomes(path: Path, *, mend: bool = False) -> BiomeLayer:
         raise ConfigError(f"biome layer {path} does not exist")
     if path.suffix.lower() in _RASTERS:
         return _read_raster(path)
-    return biomes_from_table(_read_table(path), source=str(path), mend=mend)
+    return biomes_from_table(read_vector(path), source=str(path), mend=mend)
 
 
 def cached_biomes(fetch: Callable[[], pa.Table], folder: Path, *, origin: str = "earthengine") -> BiomeLayer:
@@ -93,8 +93,12 @@ def _write(table: pa.Table, path: Path, key: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _read_table(path: Path) -> pa.Table:
-    """Columns and WKB geometry of any vector file."""
+def read_vector(path: Path) -> pa.Table:
+    """Columns and WKB ``geometry``, in lon/lat degrees, of any file that GDAL reads as vectors.
+
+    Raises:
+        ConfigError: it cannot be read, has no geometry, or is not in lon/lat.
+    """
     import geopandas
 
     try:
@@ -105,7 +109,7 @@ def _read_table(path: Path) -> pa.Table:
         raise
     except Exception as error:  # drivers raise many kinds; all mean "not a readable vector file"
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"cannot read biomes from {path} (expected polygons or a GeoTIFF): {reason}") from error
+        raise ConfigError(f"cannot read {path} (expected polygons, or a GeoTIFF of biomes): {reason}") from error
     if not isinstance(frame, geopandas.GeoDataFrame):
         raise ConfigError(f"{path} holds no polygons: it is a table without geometry")
     _check_crs(frame.crs is None or frame.crs.equals(_LONLAT[0]) or frame.crs.equals(_LONLAT[1]), frame.crs, path)

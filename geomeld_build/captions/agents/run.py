@@ -20,9 +20,8 @@ from geomeld_build.captions.agents.state import TileJob, TileState
 from geomeld_build.captions.agents.table import CAPTIONS, known_captions, rows_of
 from geomeld_build.captions.agents.withhold import withheld_signals
 from geomeld_build.captions.claims.facts import facts_of
-from geomeld_build.captions.signals.record import SIGNALS_VERSION
-from geomeld_build.captions.signals.table import SIGNALS
-from geomeld_build.errors import ConfigError, StoreError
+from geomeld_build.captions.signals.table import latest_rows
+from geomeld_build.errors import StoreError
 from geomeld_build.store import append_side_table, open_store
 
 __all__ = ["CaptionSummary", "CaptionTask", "caption_store", "caption_task"]
@@ -110,13 +109,10 @@ def caption_store(
 def _tiles(uri: str) -> list[tuple[str, str]]:
     """Tiles and their signals as JSON, in the order of the shards."""
     store = open_store(uri)
-    try:
-        sql = f"SELECT tile_id, signals FROM {SIGNALS} WHERE signals_version = {SIGNALS_VERSION}"
-        signals = store.query(sql).to_pylist()
-    except ConfigError as error:
-        raise StoreError(f"{uri} has no signals: run 'geomeld-build caption signals {uri}' first") from error
-    by_tile = {row["tile_id"]: row["signals"] for row in signals}
-    return [(tile_id, by_tile[tile_id]) for tile_id in store.tile_ids() if tile_id in by_tile]
+    signals = latest_rows(store)
+    if not signals:
+        raise StoreError(f"{uri} has no signals: run 'geomeld-build caption signals {uri}' first")
+    return [(tile_id, signals[tile_id][1]) for tile_id in store.tile_ids() if tile_id in signals]
 
 
 def caption_task(task: CaptionTask) -> list[CaptionRecord]:

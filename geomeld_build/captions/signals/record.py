@@ -16,10 +16,14 @@ __all__ = [
     "Canopy",
     "DynamicWorld",
     "Elevation",
+    "Geo",
     "LandCover",
     "Layout",
+    "MappedGroup",
+    "Osm",
     "Patch",
     "Patchiness",
+    "Provenance",
     "Quantiles",
     "Radar",
     "Signals",
@@ -29,7 +33,7 @@ __all__ = [
     "Water",
 ]
 
-SIGNALS_VERSION = 1
+SIGNALS_VERSION = 2
 """Version of what the signals mean. Raised whenever one is measured in another way."""
 
 
@@ -159,6 +163,49 @@ class Water(_Model):
     rule_version: int = Field(description="Version of the rules.")
 
 
+class MappedGroup(_Model):
+    """Features of equal tags in the tile."""
+
+    tags: dict[str, str] = Field(description="Tags of docs/captions.md's vocabulary.")
+    count: int = Field(description="How many.")
+    length_m: float = Field(description="Of lines, within the tile, m.")
+    area_m2: float = Field(description="Of surfaces, within the tile, m2.")
+    bearing: str | None = Field(description="Octant of the nearest from the middle; null where it is there.")
+    dist_m: float = Field(description="Distance of the nearest from the middle, m.")
+
+
+class Osm(_Model):
+    """What OpenStreetMap has of the tile."""
+
+    status: Literal["ok", "empty", "unavailable"] = Field(
+        description="Something is mapped; nothing is; no extract covers the tile."
+    )
+    snapshot_date: date | None = Field(None, description="Day of the extract.")
+    complete: bool = Field(False, description="Whether the region is known to be mapped completely.")
+    centre: tuple[dict[str, str], ...] = Field((), description="Tags of what lies at the middle.")
+    surrounding: tuple[MappedGroup, ...] = Field((), description="What lies in the tile, the nearest first.")
+    area: tuple[dict[str, str], ...] = Field((), description="Tags of what the tile lies in, the smallest first.")
+    names: tuple[str, ...] = Field((), description="Proper names of all of it.")
+
+
+class Geo(_Model):
+    """Where in the world the tile lies. What is not known is null."""
+
+    country: str | None = Field(None, description="Country.")
+    continent: str | None = Field(None, description="Continent.")
+    admin1: str | None = Field(None, description="State or province.")
+    biome: str | None = Field(None, description="One of the 14 biomes of RESOLVE Ecoregions 2017.")
+    realm: str | None = Field(None, description="Realm of RESOLVE.")
+    ecoregion: str | None = Field(None, description="Ecoregion of RESOLVE.")
+
+
+class Provenance(_Model):
+    """What the signals of the surroundings come from."""
+
+    osm: tuple[str, ...] = Field((), description="Names of the extracts.")
+    layers: dict[str, str | None] = Field(default_factory=dict, description="Names of the files of polygons.")
+
+
 class Signals(_Model):
     """All that is measured of one tile. What a tile lacks is null: nothing may be said of it."""
 
@@ -176,3 +223,6 @@ class Signals(_Model):
     terrain: Terrain | None = Field(description="The shape of the ground.")
     canopy_height_m: Canopy | None = Field(description="Height of the canopy.")
     water_analysis: Water | None = Field(description="Whether there is water.")
+    osm: Osm | None = Field(None, description="OpenStreetMap.")
+    geo: Geo | None = Field(None, description="Geography.")
+    provenance: Provenance | None = Field(None, description="Of geography and OpenStreetMap.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,18 +35,42 @@ def signals(
     store: Annotated[str, typer.Argument(help="Folder or URL of the store.")],
     tile: Annotated[str | None, typer.Option(help="Show the signals of this tile.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that measure.")] = 2,
+    osm: Annotated[
+        list[Path] | None, typer.Option(help="Extract of OpenStreetMap (.osm.pbf) to add mapped objects from; repeat.")
+    ] = None,
+    osm_complete: Annotated[
+        bool, typer.Option("--osm-complete", help="What the extracts lack is not there: the region is fully mapped.")
+    ] = False,
+    countries: Annotated[
+        Path | None, typer.Option(help="Polygons of countries instead of the package's coarse map.")
+    ] = None,
+    admin1: Annotated[Path | None, typer.Option(help="Polygons of states and provinces.")] = None,
+    ecoregions: Annotated[Path | None, typer.Option(help="Polygons of RESOLVE Ecoregions 2017: biome, realm.")] = None,
+    released: Annotated[
+        Path | None, typer.Option(help="Also write the metadata keys that GeoMeld released, a line of JSON a tile.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure land cover, layout, indices, radar, terrain, canopy and water of every tile; keep them in the store.
 
-    Tiles that have them are left out. They are in the side table 'signals'; 'query' joins it.
+    Country and continent are added, and mapped objects, states, biomes where there are files of them. Tiles that have
+    all of it are left out. The signals are in the side table 'signals'; 'query' joins it.
     """
     options.existing_store(store)
+    from geomeld_build.captions.context.geography import Atlas
+    from geomeld_build.captions.context.sources import ContextSources
     from geomeld_build.captions.signals.table import measure_store, signals_by_tile
     from geomeld_build.errors import ConfigError
 
     with bars() as progress:
-        summary = measure_store(store, threads=threads, progress=lambda done, total: progress("signals", done, total))
+        summary = measure_store(
+            store,
+            ContextSources(tuple(osm or ()), osm_complete, Atlas(countries, admin1, ecoregions)),
+            threads=threads,
+            progress=lambda done, total: progress("signals", done, total),
+        )
+    if released is not None:
+        _release(store, released)
     if tile is None:
         if as_json:
             print_json(summary.to_json())
@@ -61,11 +87,31 @@ def signals(
     say(f"measured {summary.measured} tiles, {summary.already} were known")
 
 
+def _release(store: str, path: Path) -> None:
+    from geomeld_build.captions.context.released import released_metadata
+    from geomeld_build.captions.signals.table import signals_by_tile
+    from geomeld_build.store import open_store
+
+    sql = "SELECT tile_id FROM tiles WHERE naip_outcome IN ('ok', 'partial')"
+    opened = open_store(store)
+    naip = set(opened.query(sql).column("tile_id").to_pylist()) if "naip" in opened.modalities else set()
+    found = signals_by_tile(store)
+    with path.open("w", encoding="utf-8") as file:
+        for tile_id, one in found.items():
+            file.write(json.dumps(released_metadata(one, naip=tile_id in naip)) + "\n")
+    say(f"wrote {path}: {len(found)} records")
+
+
 def _show(found: Signals) -> None:
     rows: list[tuple[str, object]] = [
         ("date", f"{found.acquisition_date} ({found.season})"),
         ("place", f"{found.lat:.4f}, {found.lon:.4f}"),
     ]
+    if found.geo is not None:
+        where = [found.geo.admin1, found.geo.country, found.geo.continent, found.geo.biome, found.geo.ecoregion]
+        rows.append(("lies in", ", ".join(name for name in where if name) or "not known"))
+    if found.osm is not None:
+        rows.append(("mapped", f"{sum(one.count for one in found.osm.surrounding)} features, {found.osm.status}"))
     if found.landcover is not None:
         shares = sorted(found.landcover.fractions.items(), key=lambda item: -item[1])
         rows.append(("land cover", ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.005)))

@@ -111,6 +111,9 @@ def test_sql_joins_side_tables(uri: str) -> None:
     assert found.to_pylist() == [{"row": 0, "text": "x"}, {"row": 2, "text": "y"}, {"row": 1024, "text": "z"}]
     with pytest.raises(StoreError, match="captions"):
         append_side_table(uri, "captions", pa.table({"tile_id": [1], "other": ["a"]}))
+    append_side_table(uri, "captions", pa.table({"tile_id": ids[:1], "producer": ["b"], "text": ["w"], "score": [0.5]}))
+    scores = open_store(uri).query("SELECT score FROM captions ORDER BY text").column("score").to_pylist()
+    assert scores == [0.5, None, None, None], "a new column is null in the older rows"
     with pytest.raises(ConfigError, match=r"commit\(\) only"):
         append_side_table(uri, "tiles", pa.table({"tile_id": ids}))
     with pytest.raises(ConfigError, match="no table name"):
