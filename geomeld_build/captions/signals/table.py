@@ -98,14 +98,19 @@ class _Tile:
 
 
 def measure_store(
-    uri: str, sources: Sources | None = None, *, threads: int = 2, progress: Progress | None = None
+    uri: str,
+    sources: Sources | None = None,
+    *,
+    again: bool = True,
+    threads: int = 2,
+    progress: Progress | None = None,
 ) -> SignalsSummary:
     """Measure the tiles that have no signals of this version yet. Stopped at any point, it goes on where it was.
 
     Args:
         uri: the store.
-        sources: geography and OpenStreetMap to add, also to tiles that were measured before with others. Without, tiles
-            keep what they have.
+        sources: geography and OpenStreetMap to add.
+        again: whether tiles that were measured with other sources get these; else they keep what they have.
         threads: that decode and measure.
         progress: called with how many tiles are done, and how many there are to do.
 
@@ -117,7 +122,8 @@ def measure_store(
     store = open_store(uri)
     tiles, known = _tiles(store), latest_rows(store)
     key = None if sources is None else sources.key()
-    missing = [_with_known(tile, known) for tile in tiles if not _is_known(tile, known, key)]
+    wanted = key if again else None
+    missing = [_with_known(tile, known) for tile in tiles if not _is_known(tile, known, wanted)]
     names = [name for name in ROWS if name in store.modalities]
     if missing:
         reader = ShardReader(uri, names, threads=threads)

@@ -66,6 +66,7 @@ def signals(
         summary = measure_store(
             store,
             ContextSources(tuple(osm or ()), osm_complete, Atlas(countries, admin1, ecoregions)),
+            again=bool(osm or osm_complete or countries or admin1 or ecoregions),
             threads=threads,
             progress=lambda done, total: progress("signals", done, total),
         )

@@ -39,11 +39,14 @@ def run(
     """
     options.existing_store(store)
     from geomeld_build.captions.agents.run import caption_store
+    from geomeld_build.captions.context.sources import ContextSources
     from geomeld_build.captions.signals.table import measure_store
 
     settings = _settings(producer, count, seed, withhold, driver)
     with bars() as progress:
-        measure_store(store, progress=lambda done, total: progress("signals", done, total))
+        measure_store(
+            store, ContextSources(), again=False, progress=lambda done, total: progress("signals", done, total)
+        )
         summary = caption_store(
             store,
             settings,

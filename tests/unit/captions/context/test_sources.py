@@ -71,6 +71,8 @@ def test_the_command_adds_shows_and_exports(store: str, tmp_path: Path, capsys: 
     out = tmp_path / "released.jsonl"
     assert main(["caption", "signals", store, "--osm", str(extract), "--tile", tile, "--released", str(out)]) == 0
     assert "1 features, ok" in capsys.readouterr().out
+    assert main(["caption", "signals", store, "--tile", tile]) == 0
+    assert "1 features, ok" in capsys.readouterr().out, "a look does not take away what was added"
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(records) == len(open_store(store).tile_ids())
     one = next(record for record in records if record["tile_id"] == int(tile, 16))
