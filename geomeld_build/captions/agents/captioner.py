@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from geomeld_build.captions.agents.state import Candidate, TileJob
 from geomeld_build.captions.claims.model import Checked
 from geomeld_build.captions.grammar.write import GRAMMAR_VERSION, write_captions
+from geomeld_build.captions.vision.account import Account
 
 __all__ = ["Captioner", "GrammarCaptioner", "Proposed"]
 
@@ -27,6 +28,10 @@ class Captioner(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What decides its texts, for the record."""
+        ...
+
+    def take_account(self) -> Account:
+        """What was asked of others since the last call."""
         ...
 
     def propose(self, job: TileJob, count: int) -> Proposed:
@@ -49,6 +54,10 @@ class GrammarCaptioner:
     def describe(self) -> dict[str, Any]:
         """Its version and seed."""
         return {"kind": self.kind, "version": GRAMMAR_VERSION, "seed": self._seed}
+
+    def take_account(self) -> Account:
+        """Nothing: it asks nobody."""
+        return Account()
 
     def propose(self, job: TileJob, count: int) -> Proposed:
         """Candidates that the verifier has read already."""

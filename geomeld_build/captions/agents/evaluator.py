@@ -79,9 +79,9 @@ class GroundedScorer:
         return tuple(found)
 
     def _likeness(self, job: TileJob, candidates: Sequence[Candidate]) -> list[float | None]:
-        if self._image is None or job.image_png is None or not candidates:
+        if self._image is None or job.images is None or not candidates:
             return [None] * len(candidates)
-        raw = self._image.similarities(job.image_png, [candidate.text for candidate in candidates])
+        raw = self._image.similarities(job.images.main, [candidate.text for candidate in candidates])
         spread = statistics.pstdev(raw)
         mean = statistics.fmean(raw)
         return [0.0 if spread == 0 else round((value - mean) / spread, 4) for value in raw]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,10 +22,12 @@ from geomeld_build.captions.agents.table import CAPTIONS, known_captions, rows_o
 from geomeld_build.captions.agents.withhold import withheld_signals
 from geomeld_build.captions.claims.facts import facts_of
 from geomeld_build.captions.signals.table import latest_rows
+from geomeld_build.captions.vision.account import Account
+from geomeld_build.captions.vision.pictures import tile_images
 from geomeld_build.errors import StoreError
 from geomeld_build.store import append_side_table, open_store
 
-__all__ = ["CaptionSummary", "CaptionTask", "caption_store", "caption_task"]
+__all__ = ["CaptionResult", "CaptionSummary", "CaptionTask", "caption_store", "caption_task"]
 
 _BLOCK = 256
 """Tiles a task and a commit: a shard group."""
@@ -39,6 +42,16 @@ class CaptionTask:
     settings: CaptionSettings
     tiles: tuple[tuple[str, str], ...]
     """Tile id and its signals as JSON."""
+    store: tuple[str, int] | None = None
+    """Where pictures of the tiles are, if anybody looks at them: the store and the version of its catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionResult:
+    """What became of a task."""
+
+    records: list[CaptionRecord]
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,9 @@ class CaptionSummary:
     """Of the new ones."""
     groundedness: float | None
     """Mean over the new ones."""
+    account: Account
+    """What was asked of a vision model."""
+    cost_usd: float
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +80,12 @@ class CaptionSummary:
 
 
 def caption_store(
-    uri: str, settings: CaptionSettings, dask: DaskConfig | None = None, *, progress: Progress | None = None
+    uri: str,
+    settings: CaptionSettings,
+    dask: DaskConfig | None = None,
+    *,
+    retry_fallbacks: bool = False,
+    progress: Progress | None = None,
 ) -> CaptionSummary:
     """Caption the tiles that have no caption of these settings yet. Stopped at any point, it goes on where it was.
 
@@ -72,6 +93,7 @@ def caption_store(
         uri: a store with signals.
         settings: who writes, and on what.
         dask: where to run; one task is a shard group.
+        retry_fallbacks: also caption tiles again for which the vision model had no answer.
         progress: called with how many tiles are done, how many there are to do, and the acceptance rate.
 
     Raises:
@@ -82,12 +104,16 @@ def caption_store(
     withheld_signals({}, settings.withhold)
     tiles = _tiles(uri)
     sha = config_sha_of(settings, agents_of(settings))
-    known = known_captions(uri, settings.producer, sha)
+    known = known_captions(uri, settings.producer, sha, fallbacks=not retry_fallbacks)
     missing = [(tile_id, text) for tile_id, text in tiles if (tile_id, short_sha(json.loads(text))) not in known]
-    tasks = [CaptionTask(settings, tuple(missing[start : start + _BLOCK])) for start in range(0, len(missing), _BLOCK)]
+    store = (uri, open_store(uri).version) if settings.looks else None
+    blocks = [tuple(missing[start : start + _BLOCK]) for start in range(0, len(missing), _BLOCK)]
+    tasks = [CaptionTask(settings, block, store) for block in blocks]
     statuses: Counter[str] = Counter()
     grounded: list[float] = []
-    for records in map_tasks(caption_task, tasks, dask or DaskConfig(mode="sync")):
+    account = Account()
+    for result in map_tasks(caption_task, tasks, dask or DaskConfig(mode="sync")):
+        records, account = result.records, account + result.account
         append_side_table(uri, CAPTIONS, rows_of(records))
         statuses.update(record.status for record in records)
         grounded += [one.verification.groundedness or 0.0 for one in records if one.verification is not None]
@@ -101,6 +127,8 @@ def caption_store(
         captioned=statuses.total(),
         already=len(tiles) - len(missing),
         statuses=dict(statuses),
+        account=account,
+        cost_usd=_cost(settings, account),
         groundedness=round(sum(grounded) / len(grounded), 4) if grounded else None,
         seconds=round(time.monotonic() - started, 3),
     )
@@ -115,9 +143,35 @@ def _tiles(uri: str) -> list[tuple[str, str]]:
     return [(tile_id, signals[tile_id][1]) for tile_id in store.tile_ids() if tile_id in signals]
 
 
-def caption_task(task: CaptionTask) -> list[CaptionRecord]:
+def _cost(settings: CaptionSettings, account: Account) -> float:
+    vision = settings.vision
+    return 0.0 if vision is None else account.cost_usd(vision.usd_per_million_in, vision.usd_per_million_out)
+
+
+def caption_task(task: CaptionTask) -> CaptionResult:
     """Caption a block of tiles; runs anywhere, knows nothing but the task."""
-    return list(_captioned(task))
+    agents, drive = _driver(task.settings)
+    sha = config_sha_of(task.settings, agents)
+
+    def captioned(number: int) -> CaptionRecord:
+        job, signals = _job(task, *task.tiles[number])
+        return record_of(
+            drive(job),
+            agents,
+            producer=task.settings.producer,
+            withheld=tuple(sorted(task.settings.withhold)),
+            signals=signals,
+            config_sha=sha,
+        )
+
+    vision = task.settings.vision
+    if vision is None:
+        records = [captioned(number) for number in range(len(task.tiles))]
+    else:
+        # A server answers many at a time. Records keep the order of the tiles.
+        with ThreadPoolExecutor(vision.at_once, thread_name_prefix="captions") as pool:
+            records = list(pool.map(captioned, range(len(task.tiles))))
+    return CaptionResult(records, agents.captioner.take_account())
 
 
 @lru_cache(maxsize=2)
@@ -132,22 +186,12 @@ def _driver(settings: CaptionSettings) -> tuple[Agents, Callable[[TileJob], Tile
     return agents, lambda job: run_tile(job, agents)
 
 
-def _captioned(task: CaptionTask) -> Iterator[CaptionRecord]:
-    agents, drive = _driver(task.settings)
-    sha = config_sha_of(task.settings, agents)
-    for job, signals in _jobs(task.tiles, task.settings.withhold):
-        yield record_of(
-            drive(job),
-            agents,
-            producer=task.settings.producer,
-            withheld=tuple(sorted(task.settings.withhold)),
-            signals=signals,
-            config_sha=sha,
-        )
-
-
-def _jobs(tiles: Sequence[tuple[str, str]], withhold: tuple[str, ...]) -> Iterator[tuple[TileJob, dict[str, Any]]]:
-    for tile_id, text in tiles:
-        signals = json.loads(text)
-        kept = withheld_signals(signals, withhold)
-        yield TileJob(tile_id, facts_of(kept), kept), signals
+def _job(task: CaptionTask, tile_id: str, text: str) -> tuple[TileJob, dict[str, Any]]:
+    """What the agents are given, and all signals."""
+    signals = json.loads(text)
+    kept = withheld_signals(signals, task.settings.withhold)
+    images = None
+    if task.store is not None:
+        vision = task.settings.vision
+        images = tile_images(*task.store, tile_id, false_colour=vision is not None and vision.false_colour)
+    return TileJob(tile_id, facts_of(kept), kept, images), signals

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from geomeld_build.captions.claims.facts import Facts
 from geomeld_build.captions.claims.model import Checked
 from geomeld_build.captions.claims.revise.revise import Edit
+
+if TYPE_CHECKING:
+    from geomeld_build.captions.vision.image import TileImages
 
 __all__ = ["Candidate", "Score", "Source", "Status", "TileJob", "TileState"]
 
@@ -25,8 +28,8 @@ class TileJob:
     """What captions may stand on: without what is withheld."""
     signals: Mapping[str, Any]
     """The record behind the facts, for a model's prompt."""
-    image_png: bytes | None = None
-    """For those who look: 448 x 448."""
+    images: TileImages | None = None
+    """For those who look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,18 @@ def rows_of(records: Sequence[CaptionRecord]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CAPTIONS_SCHEMA)
 
 
-def known_captions(uri: str, producer: str, config_sha: str) -> set[tuple[str, str]]:
-    """Tile and hash of the signals of captions that are there already."""
+def known_captions(uri: str, producer: str, config_sha: str, *, fallbacks: bool = True) -> set[tuple[str, str]]:
+    """Tile and hash of the signals of captions that are there already.
+
+    Args:
+        uri: the store.
+        producer: whose.
+        config_sha: hash of the settings.
+        fallbacks: whether those count for which the grammar stood in.
+    """
     where = f"producer = {_quoted(producer)} AND config_sha = {_quoted(config_sha)}"
+    if not fallbacks:
+        where += " AND status <> 'fallback'"
     sql = f"SELECT tile_id, signals_sha FROM {CAPTIONS} WHERE {where}"
     try:
         rows = open_store(uri).query(sql).to_pylist()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,9 +11,12 @@ from geomeld_build.cli import options
 from geomeld_build.cli.output import bars, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from geomeld_build.build.config import DaskConfig
     from geomeld_build.captions.agents.record import CaptionRecord
-    from geomeld_build.captions.agents.settings import CaptionSettings
+    from geomeld_build.captions.agents.settings import CaptionSettings, ScorerSettings
+    from geomeld_build.captions.vision.settings import VisionSettings
 
 __all__ = ["run"]
 
@@ -24,7 +28,38 @@ def run(
     withhold: Annotated[
         str | None, typer.Option(help="Signals that captions are not to stand on, e.g. biome,season.")
     ] = None,
-    producer: Annotated[str, typer.Option(help="Name of these captions; several stand side by side.")] = "grammar",
+    producer: Annotated[
+        str | None, typer.Option(help="Name of these captions; several stand side by side. Default: who writes.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="OpenAI-compatible server of a vision model, e.g. http://localhost:8000/v1.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Its model, e.g. OpenGVLab/InternVL2_5-78B.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=256, help="Tiles in flight at the server, a process.")] = 16,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for an answer.")] = 120.0,
+    false_colour: Annotated[
+        bool, typer.Option("--false-colour", help="Show the model near infrared, red and green too.")
+    ] = False,
+    answers: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the model's answers; nothing is asked twice.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use kept answers only.")] = False,
+    retry_fallbacks: Annotated[
+        bool, typer.Option("--retry-fallbacks", help="Caption tiles again that the model had no answer for.")
+    ] = False,
+    price: Annotated[
+        str, typer.Option(help="USD per million tokens read and written, for the account, e.g. 0.5,1.5.")
+    ] = "0,0",
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="Compares candidates with the picture: module:function that opens an ImageScorer."),
+    ] = None,
+    scorer_option: Annotated[
+        list[str] | None, typer.Option(help="Keyword argument of the scorer, name=value; repeat.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="paper: refuse unless a vision model writes and RemoteCLIP ranks.")
+    ] = None,
     driver: Annotated[str, typer.Option(help="machine, or langgraph for the same steps in LangGraph.")] = "machine",
     dask: Annotated[str, typer.Option(help="sync, threads, local or address.")] = "sync",
     dask_address: Annotated[str | None, typer.Option(help="Scheduler, with --dask address.")] = None,
@@ -42,7 +77,18 @@ def run(
     from geomeld_build.captions.context.sources import ContextSources
     from geomeld_build.captions.signals.table import measure_store
 
-    settings = _settings(producer, count, seed, withhold, driver)
+    settings = _settings(
+        vision=_vision(url, model, at_once, timeout, false_colour, answers, offline, price),
+        image_scorer=_scorer(scorer, scorer_option or []),
+        producer=producer or ("grammar" if model is None else model),
+        preset=preset,
+        count=count,
+        seed=seed,
+        withhold=options.row_names(withhold) or (),
+        driver=driver,
+    )
+    if settings.vision is not None and not offline:
+        _check(settings.vision)
     with bars() as progress:
         measure_store(
             store, ContextSources(), again=False, progress=lambda done, total: progress("signals", done, total)
@@ -51,31 +97,102 @@ def run(
             store,
             settings,
             _dask(dask, dask_address, dask_workers),
+            retry_fallbacks=retry_fallbacks,
             progress=lambda done, total, note: progress("captions", done, total, note),
         )
     if tile is not None:
-        _show(_caption_of(store, producer, tile), as_json)
+        _show(_caption_of(store, settings.producer, tile), as_json)
         return
     if as_json:
         print_json(summary.to_json())
         return
-    rows = [(name, value) for name, value in summary.to_json().items() if name != "statuses"]
-    print_table(("captions", ""), [*rows, *sorted(summary.statuses.items())])
+    hidden = {"statuses", "account"} if settings.vision is not None else {"statuses", "account", "cost_usd"}
+    rows = [(name, value) for name, value in summary.to_json().items() if name not in hidden]
+    asked = list(summary.account.to_json().items()) if settings.vision is not None else []
+    print_table(("captions", ""), [*rows, *sorted(summary.statuses.items()), *asked])
     say(f"next: geomeld-build query {store} 'SELECT tile_id, caption FROM captions LIMIT 5'")
 
 
-def _settings(producer: str, count: int, seed: int, withhold: str | None, driver: str) -> CaptionSettings:
+def _settings(**values: Any) -> CaptionSettings:
     from pydantic import ValidationError
 
     from geomeld_build.captions.agents.settings import CaptionSettings
     from geomeld_build.errors import ConfigError
 
-    names = options.row_names(withhold) or ()
     try:
-        return CaptionSettings(producer=producer, count=count, seed=seed, withhold=names, driver=driver)
+        return CaptionSettings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from error
+        raise ConfigError(_first(error)) from error
+
+
+def _vision(
+    url: str | None,
+    model: str | None,
+    at_once: int,
+    timeout: float,
+    false_colour: bool,
+    answers: Path | None,
+    offline: bool,
+    price: str,
+) -> VisionSettings | None:
+    from pydantic import ValidationError
+
+    from geomeld_build.captions.vision.settings import VisionSettings
+    from geomeld_build.errors import ConfigError
+
+    if url is None and model is None:
+        return None
+    if url is None or model is None:
+        raise ConfigError("a vision model needs both --url and --model")
+    try:
+        read, written = (float(part) for part in price.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--price {price!r}: expected two numbers with a comma, e.g. 0.5,1.5") from error
+    folder = answers or Path.home() / ".cache" / "geomeld-build" / "answers"
+    try:
+        return VisionSettings(
+            url=url,
+            model=model,
+            at_once=at_once,
+            timeout_s=timeout,
+            false_colour=false_colour,
+            cache=str(folder),
+            offline=offline,
+            usd_per_million_in=read,
+            usd_per_million_out=written,
+        )
+    except ValidationError as error:
+        raise ConfigError(_first(error)) from error
+
+
+def _scorer(opener: str | None, given: list[str]) -> ScorerSettings | None:
+    from pydantic import ValidationError
+
+    from geomeld_build.captions.agents.settings import ScorerSettings
+    from geomeld_build.errors import ConfigError
+
+    if opener is None:
+        return None
+    pairs = [(name, value) for name, _, value in (one.partition("=") for one in given)]
+    try:
+        return ScorerSettings(opener=opener, options=tuple(pairs))
+    except ValidationError as error:
+        raise ConfigError(_first(error)) from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first problem, in the words of the command line."""
+    first = error.errors()[0]
+    option = f"--{first['loc'][0]}: " if first["loc"] else ""
+    got = f", got {first['input']!r}" if first["loc"] else ""
+    return f"{option}{first['msg'].removeprefix('Value error, ')}{got}"
+
+
+def _check(vision: VisionSettings) -> None:
+    """Before many tiles are captioned without it: whether the server is there and has the model."""
+    from geomeld_build.captions.vision.client import VisionClient
+
+    VisionClient(vision).check()
 
 
 def _dask(mode: str, address: str | None, workers: int) -> DaskConfig:
