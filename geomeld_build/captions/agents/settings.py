@@ -16,7 +16,11 @@ from geomeld_build.captions.claims.verify import VERIFIER_VERSION
 from geomeld_build.captions.vision.settings import VisionSettings
 from geomeld_build.errors import ConfigError
 
-__all__ = ["CaptionSettings", "ScorerSettings", "agents_of", "config_sha_of"]
+__all__ = ["REMOTECLIP", "CaptionSettings", "ScorerSettings", "agents_of", "config_sha_of"]
+
+
+REMOTECLIP = "geomeld_build.train.remoteclip.scorer:open_remoteclip"
+"""What opens RemoteCLIP. It needs torch, which captions do not: it is imported where it is asked for."""
 
 
 class ScorerSettings(BaseModel):
@@ -48,9 +52,10 @@ class CaptionSettings(BaseModel):
 
     @model_validator(mode="after")
     def _paper_is_whole(self) -> Self:
-        if self.preset == "paper" and (self.vision is None or self.image_scorer is None):
+        ranked = self.image_scorer is not None and self.image_scorer.opener == REMOTECLIP
+        if self.preset == "paper" and (self.vision is None or not ranked):
             raise ValueError(
-                "the preset 'paper' needs a vision model (--url, --model) and RemoteCLIP (--scorer): "
+                "the preset 'paper' needs a vision model (--url, --model) and RemoteCLIP (--remoteclip, --clip-vocab): "
                 "without both, captions are not made as GeoMeld's were"
             )
         return self

@@ -50,6 +50,12 @@ def run(
     price: Annotated[
         str, typer.Option(help="USD per million tokens read and written, for the account, e.g. 0.5,1.5.")
     ] = "0,0",
+    remoteclip: Annotated[
+        Path | None, typer.Option(help="Weights of RemoteCLIP, e.g. RemoteCLIP-ViT-L-14.pt, to rank candidates.")
+    ] = None,
+    clip_vocab: Annotated[
+        Path | None, typer.Option(help="CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz, with --remoteclip.")
+    ] = None,
     scorer: Annotated[
         str | None,
         typer.Option(help="Compares candidates with the picture: module:function that opens an ImageScorer."),
@@ -79,7 +85,7 @@ def run(
 
     settings = _settings(
         vision=_vision(url, model, at_once, timeout, false_colour, answers, offline, price),
-        image_scorer=_scorer(scorer, scorer_option or []),
+        image_scorer=_scorer(scorer, scorer_option or [], remoteclip, clip_vocab),
         producer=producer or ("grammar" if model is None else model),
         preset=preset,
         count=count,
@@ -165,15 +171,22 @@ def _vision(
         raise ConfigError(_first(error)) from error
 
 
-def _scorer(opener: str | None, given: list[str]) -> ScorerSettings | None:
+def _scorer(
+    opener: str | None, given: list[str], remoteclip: Path | None, vocabulary: Path | None
+) -> ScorerSettings | None:
     from pydantic import ValidationError
 
-    from geomeld_build.captions.agents.settings import ScorerSettings
+    from geomeld_build.captions.agents.settings import REMOTECLIP, ScorerSettings
     from geomeld_build.errors import ConfigError
 
+    pairs = [(name, value) for name, _, value in (one.partition("=") for one in given)]
+    if remoteclip is not None or vocabulary is not None:
+        if remoteclip is None or vocabulary is None or opener is not None:
+            raise ConfigError("RemoteCLIP needs both --remoteclip and --clip-vocab, and no other --scorer")
+        opener = REMOTECLIP
+        pairs += [("weights", str(remoteclip)), ("vocabulary", str(vocabulary))]
     if opener is None:
         return None
-    pairs = [(name, value) for name, _, value in (one.partition("=") for one in given)]
     try:
         return ScorerSettings(opener=opener, options=tuple(pairs))
     except ValidationError as error:
