@@ -21,7 +21,8 @@ def test_the_commands_of_this_release() -> None:
     assert set(COMMANDS) == {
         "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "anchors merge",
         "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair",
-        "gc", "caption signals", "caption run", "caption verify", "deploy", "run",
+        "gc", "caption signals", "caption run", "caption verify", "caption report", "caption audit", "caption answers",
+        "caption held-out", "deploy", "run",
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geomeld_build.cli import options
+from geomeld_build.cli.commands.caption_report import answers, audit, held_out, report
 from geomeld_build.cli.commands.caption_run import run
 from geomeld_build.cli.commands.caption_verify import verify
 from geomeld_build.cli.output import bars, print_json, print_table, say
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _group = typer.Typer(
-    help="Measure what tiles show, write captions that are true of it, check captions.", no_args_is_help=True
+    help="Measure what tiles show, write captions that are true of it, check and judge captions.", no_args_is_help=True
 )
 
 
@@ -28,6 +29,12 @@ def register(app: typer.Typer) -> None:
     _group.command(epilog="Example: geomeld-build caption signals tiles.store --tile 0d99138e1776d1e6")(signals)
     _group.command(epilog="Example: geomeld-build caption run tiles.store --withhold biome,season")(run)
     _group.command(epilog="Example: geomeld-build caption verify captions.jsonl --json")(verify)
+    _group.command(epilog="Example: geomeld-build caption report tiles.store --out report")(report)
+    _group.command(epilog="Example: geomeld-build caption audit tiles.store --out audit --n 200")(audit)
+    _group.command(epilog="Example: geomeld-build caption answers audit/key.json answers-ann.json answers-bo.json")(
+        answers
+    )
+    _group.command("held-out", epilog="Example: geomeld-build caption held-out tiles.store")(held_out)
     app.add_typer(_group, name="caption")
 
 

@@ -116,7 +116,7 @@ def run(
     rows = [(name, value) for name, value in summary.to_json().items() if name not in hidden]
     asked = list(summary.account.to_json().items()) if settings.vision is not None else []
     print_table(("captions", ""), [*rows, *sorted(summary.statuses.items()), *asked])
-    say(f"next: geomeld-build query {store} 'SELECT tile_id, caption FROM captions LIMIT 5'")
+    say(f"next: geomeld-build caption report {store} --out report")
 
 
 def _settings(**values: Any) -> CaptionSettings:

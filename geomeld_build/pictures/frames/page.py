@@ -31,7 +31,9 @@ tr.total td{font-weight:600;border-top:2px solid #999}
 .head div{background:#f3f6f8;border-left:4px solid #0072b2;padding:.5rem .9rem}
 .head b{display:block;font-size:1.35rem}.bad{background:#fdecea;border-left:4px solid #b3261e;padding:.5rem .9rem}
 .good{background:#eaf5ee;border-left:4px solid #00704d;padding:.5rem .9rem}
-.scroll{overflow:auto;max-height:34rem}details{margin:.6rem 0}
+.card{display:grid;grid-template-columns:224px 1fr;gap:1rem;margin:1rem 0;align-items:start}
+.card img{width:224px;margin:0}.card p{font-size:1.1rem;margin:.2rem 0 .6rem}
+.card small{display:block;color:#666}.scroll{overflow:auto;max-height:34rem}details{margin:.6rem 0}
 """
 _SCRIPT = """
 for(const b of document.querySelectorAll('th button'))b.onclick=()=>{
@@ -74,6 +76,26 @@ class Page:
         """A picture, with words for those who do not see it."""
         data = base64.b64encode(png).decode("ascii")
         self._parts.append(f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">')
+
+    def card(
+        self, png: bytes | None, words: str, spans: Sequence[tuple[str, str, str]], about: Mapping[str, str]
+    ) -> None:
+        """A picture beside a text in colours.
+
+        Args:
+            png: the picture, if there is one.
+            words: for those who do not see it.
+            spans: pieces of the text, the colour of each, and what is shown to those who point at it.
+            about: facts below the text.
+        """
+        data = "" if png is None else base64.b64encode(png).decode("ascii")
+        image = f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">' if data else "<div></div>"
+        text = "".join(
+            f'<span style="color:{escape(colour)}" title="{escape(note)}">{escape(piece)}</span>'
+            for piece, colour, note in spans
+        )
+        facts = "".join(f"<small>{escape(key)}: {escape(value)}</small>" for key, value in about.items())
+        self._parts.append(f'<div class="card">{image}<div><p>{text}</p>{facts}</div></div>')
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], total: Sequence[Cell] = ()) -> None:
         """A table that sorts by a click on a column.
