@@ -81,6 +81,11 @@ _LINKS = (
     "in detail", "looking closer", "on closer inspection", "here too", "likewise",
 )  # fmt: skip
 _COVERING = frozenset({"cover", "minor", "layout", "compare", "absence", "water"})
+_DOUBTED = _COVERING - {"water"}
+"""What two maps of land cover may disagree on; for water there is a consensus of its own."""
+_APART = 0.35
+"""Where the maps differ by more, nothing is said of cover without a doubt."""
+_DOUBTS = ("apparently", "presumably", "probably", "seemingly")
 _JOINTS = ("; ", ", while ", ", and ", "; ", ", whereas ")
 
 
@@ -142,6 +147,8 @@ class _Writer:
         self._scene, self._units, self._rng = scene, list(units), rng
         self._mentioned = False
         self._sentences = 0
+        self._doubted = 0
+        """Sentence that carries a doubt already."""
 
     def text(self) -> str:
         """All sentences."""
@@ -154,7 +161,7 @@ class _Writer:
         self._sentences += 1
         front = self._front()
         head = self._units.pop(0)
-        words = self._said(head.mains, head)
+        words = self._main(head)
         if front and not head.mains:
             return f"{front}."
         opener = front or self._opener(head)
@@ -190,11 +197,11 @@ class _Writer:
             words = f", {self._said(following.subs, following)}"
             if self._units and self._units[0].kind in {"cover", "minor", "absence"} and self._rng.random() < 0.4:
                 more = self._units.pop(0)
-                words += f"{self._joint(head, more)}{self._said(more.mains, more)}"
+                words += f"{self._joint(head, more)}{self._main(more)}"
             return words
         if draw < 0.85 and following.mains:
             del self._units[0]
-            return f"{self._joint(head, following)}{self._said(following.mains, following)}"
+            return f"{self._joint(head, following)}{self._main(following)}"
         return ""
 
     def _joint(self, head: Unit, following: Unit) -> str:
@@ -214,6 +221,15 @@ class _Writer:
         if following.kind in {"time", "geo", "biome", "terrain"}:
             return head.kind in {"cover", "compare", "layout"} or head.about == "ground"
         return True
+
+    def _main(self, unit: Unit) -> str:
+        """A clause. Where the maps disagree, the first one about cover of each sentence is doubted."""
+        words = self._said(unit.mains, unit)
+        disputed = (self._scene.facts.disagreement or 0.0) > _APART
+        if disputed and unit.kind in _DOUBTED and words and self._doubted < self._sentences:
+            self._doubted = self._sentences
+            return f"{choose(self._rng, _DOUBTS)} {words}"
+        return words
 
     def _said(self, templates: tuple[str, ...], unit: Unit) -> str:
         scene = "it" if self._mentioned and self._rng.random() < 0.3 else choose(self._rng, SCENES)

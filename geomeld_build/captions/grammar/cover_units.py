@@ -13,6 +13,8 @@ __all__ = ["absence_unit", "cover_units", "ranked"]
 
 _LEAST = 0.03
 """Smaller classes are only mentioned, without their share."""
+_APART = 0.35
+"""Where two maps differ by more, neither can say what is not there."""
 _THERE = 0.008
 """So much that a class is there for every rule."""
 
@@ -188,7 +190,7 @@ def absent_names(scene: Scene) -> list[str]:
 def absence_unit(scene: Scene) -> Iterator[Unit]:
     """No built-up land, no cropland."""
     names = absent_names(scene)
-    if not names:
+    if not names or (scene.facts.disagreement or 0.0) > _APART:
         return
     scene.rng.shuffle(names)
     chosen = names[: 1 + int(scene.rng.random() < 0.5)]

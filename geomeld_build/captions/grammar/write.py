@@ -14,7 +14,7 @@ from geomeld_build.captions.grammar.unit import Scene, Unit
 
 __all__ = ["GRAMMAR_VERSION", "Draft", "write_captions"]
 
-GRAMMAR_VERSION = 1
+GRAMMAR_VERSION = 2
 """Raised whenever the same tile may get another text."""
 _TRIES = 8
 

@@ -70,6 +70,21 @@ def test_captions_are_varied_and_of_a_fair_length(written: list[tuple[Facts, str
     assert runs.most_common(1)[0][1] <= 0.05 * TILES
 
 
+def test_cover_is_doubted_where_the_maps_disagree() -> None:
+    doubted = plain = 0
+    for number in range(80):
+        record = made_signals(number)
+        agreed = facts_of(record)
+        record["dynamic_world"]["disagreement"] = 0.5
+        (sure,), (unsure,) = (write_captions(facts, record["tile_id"]) for facts in (agreed, facts_of(record)))
+        assert not any(one.claim.hedged for one in sure.checked if one.claim.type.startswith("landcover"))
+        assert not any(one.label == "contradicted" for one in unsure.checked)
+        for one in unsure.checked:
+            if one.claim.type.startswith("landcover"):
+                doubted, plain = doubted + one.claim.hedged, plain + (not one.claim.hedged)
+    assert doubted > 3 * plain, "once a sentence, and what hangs on it"
+
+
 def test_captions_depend_on_the_tile_and_the_seed_alone() -> None:
     facts = facts_of(made_signals(7))
     first = [draft.text for draft in write_captions(facts, "a-tile", count=3)]
