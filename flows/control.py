@@ -128,7 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run", help="run a deployment by its name", epilog="example: run build-tiles --set limit=100 --watch"
     )
-    run.add_argument("name", help="a deployment: 'sample-anchors', 'build-tiles', or 'FLOW/DEPLOYMENT'")
+    run.add_argument(
+        "name", help="a deployment: 'sample-anchors', 'build-tiles', 'caption-tiles', or 'FLOW/DEPLOYMENT'"
+    )
     run.add_argument(
         "--set",
         action="append",

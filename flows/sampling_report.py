@@ -14,14 +14,21 @@ __all__ = ["StepBars", "frame_markdown", "pool_rows"]
 
 
 class StepBars:
-    """Steps of sampling as Prefect artifacts, one bar a step, and as log lines.
+    """Steps of a flow as Prefect artifacts, one bar a step, and as log lines.
 
-    Steps follow each other and are all reported by the thread that samples, so this talks to the API right there: when
-    a step begins and ends, and every `interval` seconds between. Trouble with the API never stops the sampling.
+    Steps follow each other and are all reported by the thread that works, so this talks to the API right there: when
+    a step begins and ends, and every `interval` seconds between. Trouble with the API never stops the work.
     """
 
-    def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]", interval: float = 5.0) -> None:
+    def __init__(
+        self,
+        logger: "logging.Logger | logging.LoggerAdapter[Any]",
+        interval: float = 5.0,
+        *,
+        flow: str = "sample-anchors",
+    ) -> None:
         self._logger = logger
+        self._flow = flow
         self._interval = interval
         self._artifacts: dict[str, UUID] = {}
         self._step: tuple[str, int, int] | None = None
@@ -58,7 +65,7 @@ class StepBars:
         self._logger.info("progress: %s, %.0f %%", text, percent)
         try:
             self._draw(step, percent, text)
-        except Exception as error:  # the frame is worth more than its progress bar
+        except Exception as error:  # the work is worth more than its progress bar
             self._logger.warning("progress could not be shown: %s", error)
 
     def _draw(self, step: str, percent: float, text: str) -> None:
@@ -68,7 +75,7 @@ class StepBars:
             update_progress_artifact(self._artifacts[step], percent, description=text)
             return
         # Keys are of lower-case letters, digits and dashes; steps name pools, which may have more.
-        key = f"sample-anchors-progress-{re.sub('[^a-z0-9]+', '-', step.lower()).strip('-')}"
+        key = f"{self._flow}-progress-{re.sub('[^a-z0-9]+', '-', step.lower()).strip('-')}"
         created = create_progress_artifact(percent, key=key, description=text)
         if isinstance(created, UUID):
             self._artifacts[step] = created

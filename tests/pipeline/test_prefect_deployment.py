@@ -18,8 +18,10 @@ from geomeld_build.anchors.frame_folder import ANCHORS, RESERVES, read_frame
 from geomeld_build.anchors.recipe import FrameConfig, OwnConfig
 from geomeld_build.build.config import SourceConfig
 from geomeld_build.build.frames import sample_frame
+from geomeld_build.captions.agents.table import captions_of
 from geomeld_build.store import open_store
 from tests.pipeline.prefect_stack import COMPOSE, Stack, answers, free_port, listens, wait_until
+from tests.support.small_store import make_store
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -74,7 +76,12 @@ def test_deploying_again_changes_nothing_but_what_is_set(stack: Stack) -> None:
     assert code == 0, said
     assert stack.api in said
     now = {entry["name"]: entry for entry in changed["deployments"]}
-    assert list(now) == ["sample-anchors/sample-anchors", "build-tiles/build-tiles", "build-tiles/incremental"]
+    assert list(now) == [
+        "sample-anchors/sample-anchors",
+        "build-tiles/build-tiles",
+        "caption-tiles/caption-tiles",
+        "build-tiles/incremental",
+    ]
     assert now["sample-anchors/sample-anchors"]["parameters"] == {"project": None}, "of compose's settings all it takes"
     assert now["build-tiles/build-tiles"]["parameters"] == before["build-tiles"]["parameters"]
     assert now["build-tiles/incremental"]["schedule"] == "0 3 * * * UTC"
@@ -175,6 +182,21 @@ def test_a_sampled_frame_is_built(worker: Stack, planet: str, tmp_path: Path) ->
     assert len(anchors & set(rows)) == 2, "the first two anchors of the frame have their outcome"
 
 
+def test_a_store_is_captioned(worker: Stack) -> None:
+    store = worker.folder / "work" / "captioned"
+    make_store(store)
+    watched = ("--watch", "--timeout", "100", "--set", "store=captioned")
+    code, answer, said = control(worker, "run", "caption-tiles", *watched)
+    assert (code, answer["state"]) == (0, "Completed"), said + worker.log("worker")()
+    tiles = open_store(str(store)).tile_ids()
+    assert answer["message"] == f"{len(tiles)} captioned, 0 already there: {len(tiles)} accepted"
+    assert answer["outcomes"] == [{"ended as": "accepted", "tiles": len(tiles)}]
+    assert [record.tile_id for record in captions_of(str(store))] == tiles
+    wait_until(lambda: finished_events(worker, "caption-tiles") == 1, 20, "the event of the captions has arrived")
+    code, answer, _ = control(worker, "run", "caption-tiles", *watched)
+    assert (code, answer["message"]) == (0, f"0 captioned, {len(tiles)} already there")
+
+
 ENDINGS = """
 import geomeld_build.build as build, geomeld_build.errors as errors, json, sys
 from flows.build_tiles import build_tiles
@@ -212,6 +234,49 @@ def test_the_final_state_tells_how_a_build_ended(stack: Stack) -> None:
     assert "1 built, 0 already there, 0 skipped, 1 failed" in states[0][2]
     assert [state[2] for state in states[1:3]] == ["CredentialsError: no login", "StoreError: torn"]
     assert "exactly one of anchors, region and plan" in states[-1][2]
+
+
+CAPTION_ENDINGS = """
+import geomeld_build.captions.agents.run as run, geomeld_build.captions.signals.table as table, json
+import geomeld_build.errors as errors
+from flows.caption_tiles import caption_tiles
+from geomeld_build.captions.vision.account import Account
+done = run.CaptionSummary("s", "grammar", 5, 3, 2, {"accepted": 3}, 1.0, Account(), 0.0, 1.0)
+partial = run.CaptionSummary("s", "grammar", 5, 3, 2, {"accepted": 2, "fallback": 1}, 1.0, Account(), 0.0, 1.0)
+table.measure_store = lambda *arguments, **named: None
+for ending in [done, partial, errors.StoreError("torn"), errors.ConfigError("cannot withhold x"), KeyError("a bug")]:
+    def double(store, settings, dask, *, retry_fallbacks, progress):
+        progress(1, 2, "100 % accepted")
+        if isinstance(ending, Exception):
+            raise ending
+        return ending
+    run.caption_store = double
+    state = caption_tiles(store="s", return_state=True)
+    print(json.dumps([str(state.type.value), state.name, state.message]))
+for wrong in ({"vision_url": "http://h:1"}, {"vision_url": "h", "vision_model": "m"}):
+    state = caption_tiles(store="s", return_state=True, **wrong)
+    print(json.dumps([str(state.type.value), state.name, state.message]))
+"""
+
+
+def test_the_final_state_tells_how_captions_ended(stack: Stack) -> None:
+    """A recorded double in the place of the captioning, as above."""
+    done = stack.run(["python", "-c", CAPTION_ENDINGS])
+    assert done.returncode == 0, done.stderr
+    states = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [state[:2] for state in states] == [
+        ["COMPLETED", "Completed"],
+        ["COMPLETED", "Partial"],
+        ["FAILED", "Failed"],
+        ["FAILED", "Misconfigured"],
+        ["FAILED", "Failed"],
+        ["FAILED", "Misconfigured"],
+        ["FAILED", "Misconfigured"],
+    ]
+    assert states[0][2] == "3 captioned, 2 already there: 3 accepted"
+    assert states[1][2] == "3 captioned, 2 already there: 2 accepted, 1 fallback"
+    assert "both vision_url and vision_model" in states[5][2]
+    assert "url: " in states[6][2]
 
 
 FRAME_ENDINGS = """

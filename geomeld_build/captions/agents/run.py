@@ -138,9 +138,10 @@ def _tiles(uri: str) -> list[tuple[str, str]]:
     """Tiles and their signals as JSON, in the order of the shards."""
     store = open_store(uri)
     signals = latest_rows(store)
-    if not signals:
+    tiles = store.tile_ids()
+    if tiles and not signals:
         raise StoreError(f"{uri} has no signals: run 'geomeld-build caption signals {uri}' first")
-    return [(tile_id, signals[tile_id][1]) for tile_id in store.tile_ids() if tile_id in signals]
+    return [(tile_id, signals[tile_id][1]) for tile_id in tiles if tile_id in signals]
 
 
 def _cost(settings: CaptionSettings, account: Account) -> float:

@@ -10,6 +10,7 @@ from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
 
 from flows.build_tiles import build_tiles
+from flows.caption_tiles import caption_tiles
 from flows.deploying import _parameters_by_deployment, _set_schedule
 from flows.sample_anchors import sample_anchors
 from flows.settings import USAGE, ControlError
@@ -18,6 +19,7 @@ COMPLETE = {"store": "s", "region": "1,2,3,4", "limit": 5}
 FLOWS: dict[str, Flow[..., Any]] = {
     "sample-anchors": sample_anchors,
     "build-tiles": build_tiles,
+    "caption-tiles": caption_tiles,
     "incremental": build_tiles,
 }
 
@@ -66,17 +68,18 @@ def test_a_wrong_cron_is_a_usage_error() -> None:
 
 def test_settings_go_to_every_deployment_that_has_them_or_to_the_one_they_name() -> None:
     items = ["store=gs://a:b/c", "incremental:limit=3", "build-tiles:dask_address=tcp://h:1", "url=http://h:1"]
-    items += ["rules.max_cloud_fraction=0.3", "pools.mmearth=m.json", "sample-anchors:recipe=r"]
+    items += ["caption-tiles:k=3", "rules.max_cloud_fraction=0.3", "pools.mmearth=m.json", "sample-anchors:recipe=r"]
     shared = {"store": "gs://a:b/c", "url": "http://h:1", "overrides": {"rules": {"max_cloud_fraction": 0.3}}}
     assert _parameters_by_deployment(items, FLOWS) == {
         "sample-anchors": {"url": "http://h:1", "pools": {"mmearth": "m.json"}, "recipe": "r"},
         "build-tiles": {**shared, "dask_address": "tcp://h:1"},
+        "caption-tiles": {"store": "gs://a:b/c", "k": 3},
         "incremental": {**shared, "limit": 3},
     }
 
 
 def test_a_setting_for_an_unknown_deployment_is_a_usage_error() -> None:
-    expected = "no deployment 'nightly'; expected one of sample-anchors, build-tiles, incremental"
+    expected = "no deployment 'nightly'; expected one of sample-anchors, build-tiles, caption-tiles, incremental"
     with pytest.raises(ControlError, match=expected):
         _parameters_by_deployment(["nightly:limit=3"], FLOWS)
 
@@ -84,7 +87,7 @@ def test_a_setting_for_an_unknown_deployment_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ("limits=3", "no deployment has such a parameter; expected anchors, biomes, by, "),
+        ("limits=3", "no deployment has such a parameter; expected admin1, anchors, answers, "),
         ("sample-anchors:store=s", "no such parameter; expected one of out, frame, "),
         ("limit", "expected KEY=VALUE"),
     ],

@@ -14,6 +14,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 
 from flows.build_tiles import build_tiles
+from flows.caption_tiles import caption_tiles
 from flows.deploying import DEPLOYMENTS_FILE, HEARTBEAT_FILE
 from flows.sample_anchors import sample_anchors
 
@@ -22,6 +23,7 @@ PLAN: dict[str, Any] = yaml.safe_load(DEPLOYMENTS_FILE.read_text(encoding="utf-8
 FLOWS: dict[str, Flow[..., Any]] = {
     "sample-anchors": sample_anchors,
     "build-tiles": build_tiles,
+    "caption-tiles": caption_tiles,
     "incremental": build_tiles,
 }
 DEPLOYMENTS: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in PLAN["deployments"]}
@@ -50,7 +52,7 @@ def test_a_deployment_names_the_flow_and_the_pool(name: str) -> None:
 
 def test_nothing_queues_up_behind_the_schedule() -> None:
     assert DEPLOYMENTS["incremental"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
-    for name in ("build-tiles", "sample-anchors"):
+    for name in ("build-tiles", "sample-anchors", "caption-tiles"):
         assert DEPLOYMENTS[name]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
     assert DEPLOYMENTS["sample-anchors"]["schedules"] == []
     (schedule,) = DEPLOYMENTS["incremental"]["schedules"]
