@@ -20,6 +20,7 @@ from geomeld_build.cli.commands import (
     flows,
     maintenance,
     plan,
+    planet,
     stats,
     store,
     tables,
@@ -64,6 +65,7 @@ demo.register(app)
 doctor.register(app)
 tables.register(app)
 emulator.register(app)
+planet.register(app)
 anchors.register(app)
 plan.register(app)
 build.register(app)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from geomeld_build.captions.agents.table import captions_of
 from geomeld_build.cli import main
 from geomeld_build.modalities import MODALITIES
 from geomeld_build.store import open_store
@@ -41,6 +42,10 @@ def test_it_builds_and_draws(demo: tuple[Path, subprocess.CompletedProcess[str]]
     assert told["batch_picture"] in told["pictures"]
     assert told["batch"] == told["tiles"]
     assert told["loader_tiles_per_s"] > 10
+    assert told["captions"] == told["tiles"]
+    assert (out / "report" / "captions" / "captions.png").is_file()
+    records = captions_of(str(out / "tiles.store"))
+    assert all(record.verification and record.verification.groundedness == 1.0 for record in records)
     for picture in told["pictures"]:
         with Image.open(picture) as opened:
             opened.verify()
@@ -49,7 +54,19 @@ def test_it_builds_and_draws(demo: tuple[Path, subprocess.CompletedProcess[str]]
 
 def test_it_prints_the_commands_that_it_runs(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     said = demo[1].stderr
-    for command in ("emulator --world planet", "anchors sample", "plan", "build", "anchors import", "query", "show"):
+    for command in (
+        "emulator --world planet",
+        "anchors sample",
+        "plan",
+        "build",
+        "anchors import",
+        "query",
+        "show",
+        "planet",
+        "caption signals",
+        "caption run",
+        "caption report",
+    ):
         assert f"$ geomeld-build {command}" in said
     assert "--batch 16 --json\nloader: " in said
 

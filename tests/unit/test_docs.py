@@ -19,7 +19,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 def test_the_commands_of_this_release() -> None:
     assert set(COMMANDS) == {
-        "demo", "doctor", "modalities", "schemas", "emulator", "anchors sample", "anchors import", "anchors merge",
+        "demo", "doctor", "modalities", "schemas", "emulator", "planet", "anchors sample", "anchors import",
+        "anchors merge",
         "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair",
         "gc", "caption signals", "caption run", "caption verify", "caption report", "caption audit", "caption answers",
         "caption held-out", "deploy", "run",

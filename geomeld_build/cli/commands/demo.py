@@ -16,6 +16,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from geomeld_build.cli.commands.planet import context_options
 from geomeld_build.cli.failures import FAILURE, OK, PARTIAL, CommandFailed
 from geomeld_build.cli.output import amount, print_json, print_table, say
 from geomeld_build.errors import ConfigError
@@ -41,6 +42,8 @@ _MARK = ".geomeld-demo"
 _START_S = 30.0
 _MEASURED = 16
 """Tiles whose mean is taken, at most."""
+_SHOWN = 24
+"""Captions on the sheet, at most."""
 _BATCH = 16
 """Tiles of the training batch that is drawn, at most."""
 _COMMAND = [sys.executable, "-m", "geomeld_build.cli"]
@@ -59,7 +62,7 @@ def demo(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Build a small store from the simulated planet and draw it: no account, about a minute.
+    """Build a small store from the simulated planet, draw and caption it: no account, a minute or two.
 
     Every step is a command that you can repeat; the demo prints each before it runs it.
     """
@@ -143,7 +146,18 @@ def _steps(out: Path, tiles: int, url: str) -> int:
     _run("query", store, _SQL)
     _run("show", store, "--out", str(out / "pictures"), "--sheet", "--limit", str(tiles))
     _run("anchors", "report", store, "--frame", frame, "--out", str(out / "report" / "store"))
+    _captions(out, store, tiles)
     return max(built, added)
+
+
+def _captions(out: Path, store: str, tiles: int) -> None:
+    """Caption the tiles, with what surrounds them on the planet, and draw them with their claims."""
+    around = out / "surroundings"
+    _run("planet", store, "--out", str(around))
+    _run("caption", "signals", store, *context_options(around))
+    _run("caption", "run", store)
+    shown = str(min(tiles, _SHOWN))
+    _run("caption", "report", store, "--out", str(out / "report" / "captions"), "--shown", shown)
 
 
 def _drawn_batch(out: Path) -> dict[str, Any]:
@@ -189,6 +203,7 @@ def _summary(out: Path) -> dict[str, Any]:
         "bytes_on_disk": size,
         "rows": _read_with_xarray(store, places),
         "reports": [str(path) for path in sorted((out / "report").glob("*/report.html"))],
+        "captions": opened.query("SELECT count(*) AS n FROM captions").column("n").to_pylist()[0],
         "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
     }
 
@@ -248,5 +263,7 @@ def _show(summary: dict[str, Any], out: Path) -> None:
             ("what was built of it", out / "report" / "store" / "report.html"),
             ("all tiles at a glance", out / "pictures" / "sheet.png"),
             ("a training batch", summary["batch_picture"]),
+            ("captions, with their claims", out / "report" / "captions" / "captions.png"),
+            ("how true they are", out / "report" / "captions" / "report.html"),
         ],
     )

@@ -7,6 +7,7 @@ never that the science holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,6 +156,17 @@ class PlanetWorld:
         """
         atlas = Atlas(self._ecoregions, self._countries)
         return facts_of(self._ground, atlas, Extent(epsg, left, top, size), time_ms)
+
+    def write_osm(self, extents: Sequence[Extent], path: Path) -> int:
+        """The planet in some squares as an extract of OpenStreetMap; how many features.
+
+        Raises:
+            ImportError: pyosmium is not installed.
+            FileExistsError: the file exists.
+        """
+        from geomeld_build.emulator.worlds.planet.facts.osm import write_osm
+
+        return write_osm(self._ground, extents, path)
 
     def biomes(self, lon: Floats, lat: Floats) -> NDArray[np.uint8]:
         """Biome numbers at lon/lat degrees: 0 = sea, 1..14 = BIOME_NUM, 15 = rock and ice."""

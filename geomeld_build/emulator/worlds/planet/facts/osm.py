@@ -35,6 +35,8 @@ _CHUNK = BLOCK * UTM_LATTICE.group
 """Land use is drawn in squares of so many pixels, as mappers cut large forests into pieces."""
 _SMALLEST_PIXELS = 20
 _APART_M = 1.0
+_MARGIN = 0.01
+"""Degrees that the bounds of an extract are wider than the squares."""
 _RIVER_M = 15.0
 """Narrower waters are streams."""
 _Tags = dict[str, str]
@@ -74,7 +76,12 @@ def write_osm(ground: GroundModel, extents: Sequence[Extent], path: Path) -> int
     collected = _Collected()
     for key in sorted(features):
         collected.add(features[key])
-    with osmium.SimpleWriter(str(path)) as writer:
+    header = osmium.io.Header()
+    west, south, east, north = np.array([extent.box() for extent in extents]).T
+    # Readers tell by the bounds whether a place without anything is empty or not in the extract.
+    low, high = np.maximum(west.min() - _MARGIN, -180.0), np.minimum(east.max() + _MARGIN, 180.0)
+    header.add_box(osmium.osm.Box(low, max(south.min() - _MARGIN, -90.0), high, min(north.max() + _MARGIN, 90.0)))
+    with osmium.SimpleWriter(str(path), header=header) as writer:
         collected.write(writer)
     return len(features)
 
