@@ -1,4 +1,4 @@
-"""Tiles over the real sample data, as far as each place has rasters: what captions of real ground can be written from."""
+"""Tiles over the real sample data, as far as each place has rasters: what captions of real ground are written from."""
 
 from __future__ import annotations
 
