@@ -10,7 +10,7 @@ from geomeld_build.errors import ConfigError
 __all__ = ["WITHHOLDABLE", "withheld_signals"]
 
 WITHHOLDABLE: dict[str, tuple[str, ...]] = {
-    "biome": ("geo.biome", "geo.ecoregion", "geo.realm"),
+    "biome": ("geo.biome", "geo.ecoregion", "geo.realm", "geo.biomes_near"),
     "country": ("geo.country", "geo.admin1"),
     "continent": ("geo.continent",),
     "geo": ("geo",),

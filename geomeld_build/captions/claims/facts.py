@@ -87,6 +87,8 @@ class Facts:
     names: tuple[str, ...] = ()
     """Proper names around: masked before words are looked for."""
     geo: Mapping[str, str] = field(default_factory=dict)
+    biomes_near: tuple[str, ...] = ()
+    """Biomes that begin not far from here: neither wrong nor right."""
     season: str | None = None
     day: date | None = None
     lat: float | None = None
@@ -145,7 +147,8 @@ def _facts(record: Record) -> Facts:
         osm_complete=bool(osm.get("complete", False)),
         features=tuple(_features(osm)),
         names=tuple(osm.get("names") or ()),
-        geo={key: value for key, value in (record.get("geo") or {}).items() if value},
+        geo={key: value for key, value in (record.get("geo") or {}).items() if value and isinstance(value, str)},
+        biomes_near=tuple((record.get("geo") or {}).get("biomes_near") or ()),
         season=record.get("season") or (season_of(day, lat) if day is not None and lat is not None else None),
         day=day,
         lat=lat,

@@ -27,6 +27,7 @@ __all__ = ["Atlas", "Whereabouts"]
 
 _OPEN_KM = 25.0
 """This near to a border of the coarse map the country is left open."""
+_BIOMES_KM = 10.0
 _KM_PER_DEG = 111.195
 _NAMES = {
     "country": ("country", "country_na", "NAME", "ADMIN", "COUNTRY", "ADM0_NAME", "name", "shapeName"),
@@ -67,6 +68,8 @@ class Whereabouts:
     """RESOLVE's name of one of the 14."""
     realm: str | None = None
     ecoregion: str | None = None
+    biomes_near: tuple[str, ...] = ()
+    """Other biomes within 10 km: one goes over into the other there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class _Layer:
     locator: PolygonLocator
     names: dict[str, list[str | None]]
 
-    def at(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str, str | None]]:
+    def at(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str, Any]]:
         rows = self.locator.locate(lon, lat)
         return [{key: values[row] if row >= 0 else None for key, values in self.names.items()} for row in rows.tolist()]
 
@@ -105,6 +108,11 @@ class Atlas:
         found = [Whereabouts() for _ in lon]
         for layer in self._layers:
             found = [replace(one, **names) for one, names in zip(found, layer.at(x, y), strict=True)]
+            if "biome" in layer.names:
+                near = _biomes_around(layer, x, y)
+                found = [
+                    replace(one, biomes_near=_others(names, one.biome)) for one, names in zip(found, near, strict=True)
+                ]
         if self.countries is None:
             found = [replace(one, **names) for one, names in zip(found, _coarse(x, y), strict=True)]
         return found
@@ -152,7 +160,7 @@ def _column(table: pa.Table, key: str) -> list[str | None] | None:
     return None
 
 
-def _coarse(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str, str | None]]:
+def _coarse(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str, Any]]:
     """Country and continent by the package's map: each only where all that is near has the same."""
     countries = load_countries()
     row = countries.locate(lon, lat)
@@ -163,9 +171,9 @@ def _coarse(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str
             there = countries.locate(*_moved(lon, lat, bearing, share * _OPEN_KM))
             same_country = same_country & ((there < 0) | (there == row))
             same_continent = same_continent & ((there < 0) | (continents[there] == continents[row]))
-    found: list[dict[str, str | None]] = []
+    found: list[dict[str, Any]] = []
     for number, place in enumerate(row.tolist()):
-        named: dict[str, str | None] = {"country": None, "continent": None}
+        named: dict[str, Any] = {"country": None, "continent": None}
         if same_country[number]:
             named["country"] = countries.name[place]
         if same_continent[number]:
@@ -173,6 +181,20 @@ def _coarse(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[dict[str
             named["continent"] = _continent(countries.iso_a3[place], of_country, float(lon[number]), float(lat[number]))
         found.append(named)
     return found
+
+
+def _biomes_around(layer: _Layer, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[set[str]]:
+    """Biomes on a ring around each place."""
+    found: list[set[str]] = [set() for _ in lon]
+    for bearing in np.arange(0.0, 360.0, 22.5):
+        for names, there in zip(found, layer.at(*_moved(lon, lat, bearing, _BIOMES_KM)), strict=True):
+            if there["biome"] is not None:
+                names.add(there["biome"])
+    return found
+
+
+def _others(names: set[str], own: str | None) -> tuple[str, ...]:
+    return tuple(sorted(names - {own}))
 
 
 def _continent(code: str, of_country: str, lon: float, lat: float) -> str | None:

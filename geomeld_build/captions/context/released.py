@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from geomeld_build.captions.signals.record import Signals
+from geomeld_build.captions.signals.table import signals_by_tile
+from geomeld_build.store import open_store
 
-__all__ = ["released_metadata"]
+__all__ = ["released_metadata", "write_released"]
+
+_WITH_AERIAL = "SELECT tile_id FROM tiles WHERE naip_outcome IN ('ok', 'partial')"
 
 
 def released_metadata(signals: Signals, *, naip: bool) -> dict[str, Any]:
@@ -35,3 +41,14 @@ def released_metadata(signals: Signals, *, naip: bool) -> dict[str, Any]:
         if water is None
         else {"detected": water.detected, "percentage": round(water.percentage, 2)},
     }
+
+
+def write_released(store: str, path: Path) -> int:
+    """Write the records of all tiles of a store that have signals, a line of JSON a tile; return how many."""
+    opened = open_store(store)
+    aerial = set(opened.query(_WITH_AERIAL).column("tile_id").to_pylist()) if "naip" in opened.modalities else set()
+    found = signals_by_tile(store)
+    with path.open("w", encoding="utf-8") as file:
+        for tile_id, one in found.items():
+            file.write(json.dumps(released_metadata(one, naip=tile_id in aerial)) + "\n")
+    return len(found)

@@ -94,7 +94,7 @@ def place_units(scene: Scene) -> Iterator[Unit]:
                 "geo", (claim,), 0.3, (f"the tile lies in {continent}",), (f"in {continent}",), (f"in {continent}",)
             )
     biome = geo.get("biome")
-    if biome in BIOME_NAMES:
+    if biome in BIOME_NAMES and not scene.facts.biomes_near:
         name = choose(rng, BIOME_NAMES[biome])
         where = "{belt|zone|biome|region}"
         claim = propose("biome", biome_key(name))

@@ -56,7 +56,7 @@ def diversity_of(texts: Sequence[str], names: Iterable[str] = ()) -> Diversity |
     """
     if not texts:
         return None
-    proper = {word for name in names for word in _words(name)}
+    proper = {token.text for name in names for token in tokens_of(name) if token.kind == "word" and token.capital}
     runs: dict[int, Counter[tuple[str, ...]]] = {size: Counter() for size in (1, 2, 3)}
     long_runs: Counter[tuple[str, ...]] = Counter()
     lengths, vocabulary = [], set[str]()

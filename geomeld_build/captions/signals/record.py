@@ -197,6 +197,7 @@ class Geo(_Model):
     biome: str | None = Field(None, description="One of the 14 biomes of RESOLVE Ecoregions 2017.")
     realm: str | None = Field(None, description="Realm of RESOLVE.")
     ecoregion: str | None = Field(None, description="Ecoregion of RESOLVE.")
+    biomes_near: tuple[str, ...] = Field((), description="Other biomes within 10 km.")
 
 
 class Provenance(_Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +64,7 @@ def signals(
     """
     options.existing_store(store)
     from geomeld_build.captions.context.geography import Atlas
+    from geomeld_build.captions.context.released import write_released
     from geomeld_build.captions.context.sources import ContextSources
     from geomeld_build.captions.signals.table import measure_store, signals_by_tile
     from geomeld_build.errors import ConfigError
@@ -78,7 +78,7 @@ def signals(
             progress=lambda done, total: progress("signals", done, total),
         )
     if released is not None:
-        _release(store, released)
+        say(f"wrote {released}: {write_released(store, released)} records")
     if tile is None:
         if as_json:
             print_json(summary.to_json())
@@ -93,21 +93,6 @@ def signals(
     else:
         _show(found)
     say(f"measured {summary.measured} tiles, {summary.already} were known")
-
-
-def _release(store: str, path: Path) -> None:
-    from geomeld_build.captions.context.released import released_metadata
-    from geomeld_build.captions.signals.table import signals_by_tile
-    from geomeld_build.store import open_store
-
-    sql = "SELECT tile_id FROM tiles WHERE naip_outcome IN ('ok', 'partial')"
-    opened = open_store(store)
-    naip = set(opened.query(sql).column("tile_id").to_pylist()) if "naip" in opened.modalities else set()
-    found = signals_by_tile(store)
-    with path.open("w", encoding="utf-8") as file:
-        for tile_id, one in found.items():
-            file.write(json.dumps(released_metadata(one, naip=tile_id in naip)) + "\n")
-    say(f"wrote {path}: {len(found)} records")
 
 
 def _show(found: Signals) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["context_options", "register"]
 
-_LAYERS = {"countries": "USDOS/LSIB_SIMPLE/2017", "ecoregions": "RESOLVE/ECOREGIONS/2017"}
+_COUNTRIES = "USDOS/LSIB_SIMPLE/2017"
+_STEP_DEG = 0.1
 _SIZE_M = 1280.0
 
 
@@ -38,7 +39,7 @@ def planet(
 ) -> None:
     """Write what surrounds a store's tiles on the simulated planet, and what is really in them.
 
-    planet.osm.pbf, countries.gpkg and ecoregions.gpkg are what 'caption signals' takes of the Earth; facts.jsonl is the
+    planet.osm.pbf, countries.gpkg and biomes.gpkg are what 'caption signals' takes of the Earth; facts.jsonl is the
     truth behind the maps, a line a tile, to measure captions and maps against.
     """
     options.existing_store(store)
@@ -58,8 +59,9 @@ def planet(
         for row in rows:
             facts = world.facts(*_square(row), row["datetime"].timestamp() * 1000.0)
             file.write(json.dumps({"tile_id": row["tile_id"], **_plain(asdict(facts))}) + "\n")
-    counts = {name: _write_layer(world, asset, out / f"{name}.gpkg") for name, asset in _LAYERS.items()}
-    told = {"tiles": len(rows), "features": features, **counts, "folder": str(out)}
+    countries = _write_countries(world, out / "countries.gpkg")
+    biomes = _write_biomes(world, out / "biomes.gpkg")
+    told = {"tiles": len(rows), "features": features, "countries": countries, "biomes": biomes, "folder": str(out)}
     if as_json:
         print_json(told)
     say(
@@ -70,7 +72,7 @@ def planet(
 
 def context_options(out: Path) -> list[str]:
     """Options of ``caption signals`` for the files in a folder."""
-    found = ["--countries", str(out / "countries.gpkg"), "--ecoregions", str(out / "ecoregions.gpkg")]
+    found = ["--countries", str(out / "countries.gpkg"), "--ecoregions", str(out / "biomes.gpkg")]
     extract = out / "planet.osm.pbf"
     return [*found, "--osm", str(extract)] if extract.exists() else found
 
@@ -99,15 +101,39 @@ def _plain(value: Any) -> Any:
     return value.wkt if hasattr(value, "wkt") else value
 
 
-def _write_layer(world: PlanetWorld, asset_id: str, path: Path) -> int:
-    import geopandas
-
+def _write_countries(world: PlanetWorld, path: Path) -> int:
     from geomeld_build.emulator.worlds.base import TableAsset
 
-    table = world.find(asset_id)
-    assert isinstance(table, TableAsset), f"the planet has {asset_id}"
+    table = world.find(_COUNTRIES)
+    assert isinstance(table, TableAsset), f"the planet has {_COUNTRIES}"
     rows = [row for row in table.features() if row.geometry is not None]
-    columns = [dict(row.properties) for row in rows]
+    return _write_layer([dict(row.properties) for row in rows], [row.geometry for row in rows], path)
+
+
+def _write_biomes(world: PlanetWorld, path: Path) -> int:
+    """Biomes every tenth of a degree. The table of ecoregions that the emulator serves is coarser."""
+    import numpy as np
+    from rasterio.features import shapes
+    from rasterio.transform import from_origin
+    from shapely import unary_union
+    from shapely.geometry import shape
+
+    from geomeld_build.anchors.world.biomes import BIOMES
+
+    lon = np.arange(-180.0 + _STEP_DEG / 2, 180.0, _STEP_DEG)
+    lat = np.arange(90.0 - _STEP_DEG / 2, -90.0, -_STEP_DEG)
+    number = np.stack([world.biomes(lon, np.full_like(lon, north)) for north in lat])
+    parts: dict[int, list[Any]] = {}
+    for geometry, value in shapes(number, transform=from_origin(-180.0, 90.0, _STEP_DEG, _STEP_DEG)):
+        parts.setdefault(int(value), []).append(shape(geometry))
+    kept = [biome for biome in BIOMES.values() if biome.number in parts]
+    columns = [{"BIOME_NUM": biome.number, "BIOME_NAME": biome.name} for biome in kept]
+    return _write_layer(columns, [unary_union(parts[biome.number]) for biome in kept], path)
+
+
+def _write_layer(columns: list[dict[str, Any]], shapes: list[Any], path: Path) -> int:
+    import geopandas
+
     path.unlink(missing_ok=True)
-    geopandas.GeoDataFrame(columns, geometry=[row.geometry for row in rows], crs=4326).to_file(path)
-    return len(rows)
+    geopandas.GeoDataFrame(columns, geometry=shapes, crs=4326).to_file(path)
+    return len(shapes)

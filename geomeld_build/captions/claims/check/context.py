@@ -114,6 +114,8 @@ def biome(claim: Claim, facts: Facts) -> Verdict:
     holds: bool | None = known in BIOMES[name]
     if not holds and name in _LOOSE:
         holds = _loosely(name, facts)
+    if holds is False and any(near in BIOMES[name] for near in facts.biomes_near):
+        holds = None
     found = verdict(holds, "geo.biome", known, " or ".join(BIOMES[name]))
     return found if claim.positive else denied(found)
 

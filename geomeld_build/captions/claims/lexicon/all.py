@@ -29,10 +29,13 @@ _LISTED: Listed = [
 ]
 
 
-@lru_cache(maxsize=64)
+_LEXICON = Lexicon(_LISTED)
+
+
+@lru_cache(maxsize=1024)
 def lexicon(countries: tuple[str, ...] = ()) -> Lexicon:
     """The lexicon, with further names of countries (a gazetteer; a simulated planet has names of its own)."""
-    return Lexicon([*geo_words_of(countries), *_LISTED])
+    return _LEXICON.before(geo_words_of(countries))
 
 
 def geo_words_of(countries: tuple[str, ...]) -> Listed:

@@ -54,6 +54,15 @@ class Lexicon:
         for phrases in self._by_first.values():
             phrases.sort(key=lambda item: -len(item[0]))
 
+    def before(self, listed: Iterable[tuple[tuple[str, ...], Entry]]) -> Lexicon:
+        """This lexicon with further phrases, which win where both have the same."""
+        found = Lexicon(())
+        found._by_first = dict(self._by_first)
+        for phrase, entry in reversed(list(listed)):
+            known = found._by_first.get(phrase[0], [])
+            found._by_first[phrase[0]] = sorted([(phrase, entry), *known], key=lambda item: -len(item[0]))
+        return found
+
     def match(self, tokens: Sequence[Token], at: int) -> tuple[Entry, int] | None:
         """The longest phrase that begins at a token, and its length in tokens."""
         for phrase, entry in self._by_first.get(tokens[at].text, ()):

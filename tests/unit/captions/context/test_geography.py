@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import geopandas
 import pytest
 import shapely
 
+from geomeld_build.captions.claims.facts import facts_of
+from geomeld_build.captions.claims.verify import check_text
 from geomeld_build.captions.context.geography import Atlas, Whereabouts
 from geomeld_build.errors import ConfigError
 
@@ -53,6 +56,18 @@ def test_layers_of_other_people(tmp_path: Path) -> None:
     assert first == Whereabouts("Ostia", "Asia", "North", "Tundra", "Nearctic", "Moor")
     assert (second.country, second.continent, second.biome) == ("Westia", "Africa", None)
     assert outside == Whereabouts()
+
+
+def test_another_biome_that_is_near_is_told(tmp_path: Path) -> None:
+    atlas = Atlas(ecoregions=layer(tmp_path / "e.gpkg", BIOME_NAME=["Tundra", "Boreal Forests/Taiga"]))
+    inside, near = atlas.locate([5.0, 9.95], [5.0, 5.0])
+    assert (inside.biome, inside.biomes_near) == ("Tundra", ())
+    assert (near.biome, near.biomes_near) == ("Tundra", ("Boreal Forests/Taiga",))
+    at_the_edge = facts_of({"geo": asdict(near)})
+    (own,) = check_text("It lies in the tundra.", at_the_edge)
+    (in_the_middle,) = check_text("It lies in the boreal forest.", facts_of({"geo": asdict(inside)}))
+    (nearly,) = check_text("It lies in the boreal forest.", at_the_edge)
+    assert (own.label, in_the_middle.label, nearly.label) == ("supported", "contradicted", "unverifiable")
 
 
 def test_a_layer_without_names_is_refused(tmp_path: Path) -> None:
