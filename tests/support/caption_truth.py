@@ -43,7 +43,10 @@ def read_truth(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _record(truth: Mapping[str, Any], day: str) -> dict[str, Any]:
-    """Facts in the form of signals. There is no true landform: such claims are not counted."""
+    """Facts in the form of signals: land cover by the class of every 10 m, as the maps are.
+
+    There is no true landform: such claims are not counted.
+    """
     terrain, water, canopy, geo = (truth[key] for key in ("terrain", "water", "canopy", "geography"))
     now = 100 * water["now"]
     return {
@@ -51,7 +54,7 @@ def _record(truth: Mapping[str, Any], day: str) -> dict[str, Any]:
         "lat": geo["lat"],
         "acquisition_date": day,
         "season": geo["season"],
-        "landcover": {"fractions": {WORLDCOVER[int(code)]: share for code, share in truth["cover"].items()}},
+        "landcover": {"fractions": {WORLDCOVER[int(code)]: share for code, share in truth["classes"].items()}},
         "terrain": {
             "elevation_m": {"min": terrain["lowest_m"], "mean": terrain["mean_m"], "max": terrain["highest_m"]},
             "relief_m": terrain["relief_m"],

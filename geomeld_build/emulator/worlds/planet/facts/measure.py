@@ -112,6 +112,7 @@ def facts_of(ground: GroundModel, atlas: Atlas, extent: Extent, time_ms: float) 
     reach = extent.size / (1000.0 * KM_PER_DEGREE)
     return TileFacts(
         cover=_shares(cover),
+        classes=_of_most(cover),
         layout=_layout(cover),
         terrain=_terrain(*shape),
         climate=_climate(over, year),
@@ -130,6 +131,11 @@ def facts_of(ground: GroundModel, atlas: Atlas, extent: Extent, time_ms: float) 
 
 def _shares(cover: _Array) -> Shares:
     return {code: float(part) for code, part in zip(CLASSES, cover.reshape(len(CLASSES), -1).mean(axis=1), strict=True)}
+
+
+def _of_most(cover: _Array) -> Shares:
+    counts = np.bincount(cover.argmax(axis=0).ravel(), minlength=len(CLASSES))
+    return {code: int(count) / cover[0].size for code, count in zip(CLASSES, counts, strict=True)}
 
 
 def _layout(cover: _Array) -> tuple[tuple[Shares, ...], ...]:

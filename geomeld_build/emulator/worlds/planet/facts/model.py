@@ -95,8 +95,10 @@ class TileFacts:
 
     cover: Shares
     """At the time: water as it stands that day; without seasonal snow."""
+    classes: Shares
+    """Shares of cells of 10 m by the class that has most of the cell: what a map of classes without errors shows."""
     layout: tuple[tuple[Shares, ...], ...]
-    """The same in 3 x 3 parts: rows from the north, columns from the west."""
+    """``cover`` in 3 x 3 parts: rows from the north, columns from the west."""
     terrain: Terrain
     climate: Climate
     water: Water
