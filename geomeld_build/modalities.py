@@ -183,7 +183,7 @@ _ROWS = (
         resampling="bilinear",
         when=Static(),
         role="target",
-        target=Regression(),
+        target=Regression("terrain", centred=True),
         origins={"earthengine": (Part(_ASTER, ("b1",), layout="image"),)},
     ),
     Modality(
@@ -197,7 +197,7 @@ _ROWS = (
         resampling="bilinear",
         when=Static(),
         role="target",
-        target=Regression(),
+        target=Regression("terrain"),
         origins={"earthengine": (Part(_ASTER, ("b1",), layout="image", derive="slope_degrees", factor=100.0),)},
     ),
     Modality(

@@ -104,6 +104,11 @@ TemporalRule = Reference | Near | With | Static | AtAnchor
 class Regression:
     """Reconstructed with an L1 loss."""
 
+    group: str = ""
+    """Rows of one group share a decoder; by default a row has its own."""
+    centred: bool = False
+    """Only differences within a tile are reconstructed: height above the sea says where a tile is, not what it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
