@@ -189,6 +189,10 @@ class Store:
         """
         return store_statistics(self.statistics_view(), where, split)
 
+    def side_versions(self) -> dict[str, int]:
+        """Versions of the side tables, as of the first query."""
+        return {name: int(table.version()) for name, table in self._tables.items() if name != TILES}
+
     def statistics_view(self) -> View:
         """What the statistics read of this store."""
         return View(self.uri, self.version, self.modalities, self._tables)

@@ -15,15 +15,23 @@ _LEAST = 0.03
 """Smaller classes are only mentioned, without their share."""
 _APART = 0.35
 """Where two maps differ by more, neither can say what is not there."""
+_MINOR, _SEEN = 0.2, 0.005
+"""A class up to this share must be seen by the second map too, this much of it."""
 _THERE = 0.008
 """So much that a class is there for every rule."""
 
 
 def ranked(scene: Scene) -> list[tuple[str, float]]:
-    """Classes and their shares, the largest first."""
+    """Classes and their shares, the largest first; without minor ones of which the second map sees nothing."""
     cover = scene.facts.cover or {}
     known = [(name, cover.get(name, 0.0)) for name in LAND_CLASSES]
-    return sorted((one for one in known if one[1] >= _THERE), key=lambda one: -one[1])
+    told = [one for one in known if one[1] >= _THERE and (one[1] > _MINOR or not _is_alone(scene, one[0]))]
+    return sorted(told, key=lambda one: -one[1])
+
+
+def _is_alone(scene: Scene, name: str) -> bool:
+    second = scene.facts.dynamic_share((name,))
+    return second is not None and second < _SEEN
 
 
 def cover_units(scene: Scene) -> Iterator[Unit]:

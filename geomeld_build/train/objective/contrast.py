@@ -42,7 +42,8 @@ class Head(nn.Module):
         self.norm = nn.LayerNorm(inputs) if norm else nn.Identity()
         self.fc1, self.fc2 = nn.Linear(inputs, inputs), nn.Linear(inputs, outputs)
         for layer in (self.fc1, self.fc2):
-            nn.init.trunc_normal_(layer.weight, std=0.02)
+            # Smaller weights would make vectors so short that their direction, and its gradient, are noise.
+            nn.init.trunc_normal_(layer.weight, std=inputs**-0.5)
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,11 +6,15 @@ from geomeld_build.captions.claims.check.cover import PRESENT
 from geomeld_build.captions.claims.check.verdicts import denied, unknown, verdict
 from geomeld_build.captions.claims.facts import QUADRANTS, Facts
 from geomeld_build.captions.claims.model import Claim, Verdict
+from geomeld_build.captions.claims.text import word_set
 
 __all__ = ["layout", "texture"]
 
 _WHOLE, _BROKEN = 0.8, 0.45
 """Share of a class's largest patch from which on it is in one piece, or up to which in many."""
+_COVERING = word_set(
+    "covers cover covering spreads spread spreading fills fill filling occupies occupy blankets blanket"
+)
 _MORE = 1.5
 """A class lies where its share is half as large again as in the tile."""
 
@@ -28,13 +32,21 @@ def layout(claim: Claim, facts: Facts) -> Verdict:
         return found if claim.positive else denied(found)
     centred = any(_at(one.where, place) for one in facts.patches if one.name in claim.subject)
     here = _share_at(place, claim.subject, facts)
-    if here is None:
+    if here is None and _covers_too_much(claim, mean):
+        found = verdict(False, signal, mean, "half of that part of the tile")
+    elif here is None:
         found = verdict(True if centred else _elsewhere(claim, facts), "layout.objects", place, "a patch there")
     else:
         strong = here >= _MORE * mean or (here >= 0.5 and here >= mean)
         holds = True if strong or centred else (None if here >= mean else False)
         found = verdict(holds, signal, here, f"share >= {_MORE} x {mean:.3f}, or most of that part")
     return found if claim.positive else denied(found)
+
+
+def _covers_too_much(claim: Claim, mean: float) -> bool:
+    """Whether a class is said to cover a part of the tile that all of it could not cover by half."""
+    part = 0.5 if len(claim.place or "") == 1 else 0.25
+    return bool(_COVERING & set(claim.text.lower().split())) and mean < 0.5 * part
 
 
 def texture(claim: Claim, facts: Facts) -> Verdict:

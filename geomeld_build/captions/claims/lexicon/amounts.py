@@ -38,6 +38,13 @@ AMOUNTS: dict[str, Amount] = {
         1.0,
         "any",
     ),
+    "little_else": Amount(
+        "hardly_anything_but scarcely_anything_but barely_anything_but almost_nothing_but little_but little_else_but "
+        "little_other_than",
+        0.85,
+        1.0,
+        "right",
+    ),
     "all": Amount(
         "entirely completely wholly totally the_whole_of the_entire exclusively all_of the_whole_tile the_whole_scene "
         "the_whole_area the_whole_frame the_whole_image the_entire_tile uniformly solely everything "
@@ -126,9 +133,12 @@ HEDGES: dict[str, str] = {
     "a_shade_over a_little_above a_touch_over",
     "below": "less_than under below at_most no_more_than not_more_than only barely hardly fewer_than up_to "
     "well_under well_below not_even beneath scarcely a_mere merely no_higher_than not_above nowhere_above never_above "
-    "rarely_above seldom_above at_the_most within",
-    "above": "more_than over above at_least no_less_than not_less_than exceeds exceeding exceed upwards_of well_over "
-    "well_above beyond in_excess_of no_fewer_than fully surpasses tops topping greater_than not_below nowhere_below",
+    "rarely_above seldom_above at_the_most within never_exceeds never_exceed never_exceeding nowhere_exceeds "
+    "never_tops never_surpasses never_more_than nowhere_tops nowhere_more_than not_exceeding does_not_exceed "
+    "do_not_exceed not_exceed doesn't_exceed no_taller_than no_bigger_than not_taller_than shorter_than lower_than",
+    "above": "more_than over above at_least no_less_than not_less_than exceeds exceeding exceed upwards_of upward_of "
+    "well_over well_above beyond in_excess_of no_fewer_than fully surpasses tops topping greater_than not_below "
+    "nowhere_below never_below never_less_than never_under never_drops_below never_falls_below taller_than",
 }
 """Words before a number, and which side of it they leave open."""
 

@@ -92,6 +92,9 @@ def _equal_pair(sentence: Sentence, cue: Item, left: list[int], right: list[int]
 def _ahead_pair(sentence: Sentence, cue: Item, left: list[int], right: list[int]) -> tuple[int, int] | None:
     if not left:
         return None
+    named = {"former": (-2, -1), "latter": (-1, -2)}.get(sentence.text(cue.first - 1))
+    if named is not None and len(left) >= 2:
+        return left[named[0]], left[named[1]]
     subject = left[-1]
     if right and all(token.text in {"of", "the"} for token in sentence.between(cue, sentence.items[right[0]])):
         return subject, right[0]

@@ -113,6 +113,8 @@ def _implied(sentence: Sentence, item: Item, left: Sequence[str], right: Sequenc
     woody = not apart and bool(covers) and covers[-1] in {"tree", "mangrove"} and kinds[-1][0] == "cover"
     if woody and (_STANDING & {*left, *right} or _RISING & set(left)):
         return "canopy"
+    if {"taller", "shorter"} & {token.text for token in sentence.tokens[item.first : item.last]}:
+        return "canopy"
     if "it" in left[:4] and before in {"elevation", "relief", "canopy"}:
         return before
     if _RISING & set(left) or _FALLING & set(left) or any(kind in {"form", "ground"} for kind, _ in kinds):

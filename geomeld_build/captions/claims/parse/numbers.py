@@ -60,6 +60,10 @@ _MEASURES = {
     "days": ("other", 1.0), "months": ("other", 1.0), "weeks": ("other", 1.0), "metre-high": ("m", 1.0),
 }  # fmt: skip
 
+_PERSON = frozenset({"person", "man", "human", "adult"})
+_PERSON_M = 1.8
+_LONG_UNITS = frozenset({"kilometre", "kilometer", "mile", "km"})
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -77,6 +81,9 @@ class Number:
 
 def number_at(tokens: Sequence[Token], at: int) -> Number | None:
     """The number that begins at a token."""
+    vague = _vague(tokens, at)
+    if vague is not None:
+        return vague
     bare = _bare(tokens, at)
     fraction = _fraction(tokens, at, bare)
     if fraction is not None:
@@ -93,6 +100,28 @@ def number_at(tokens: Sequence[Token], at: int) -> Number | None:
     unit, factor, length = _unit_of(tokens, after)
     scaled = None if top is None else top * factor
     return Number(at, after + length, value * factor, unit, scaled)
+
+
+def _vague(tokens: Sequence[Token], at: int) -> Number | None:
+    """Hundreds of metres, several hundred feet; no taller than a person."""
+    word, following = _text(tokens, at), _text(tokens, at + 1)
+    if word in {"a", "an"} and following in _PERSON and at and _text(tokens, at - 1) in {"than", "as"}:
+        return Number(at, at + 2, _PERSON_M, "m")
+    if word in {"a", "an"} and following in _LONG_UNITS:
+        return Number(at, at + 2, _MEASURES[following][1], "m")
+    if word == "half" and following in {"a", "an"} and _text(tokens, at + 2) in _LONG_UNITS:
+        return Number(at, at + 3, 0.5 * _MEASURES[_text(tokens, at + 2)][1], "m")
+    after, scale = at + 2, 0
+    if following == "of" and word.endswith("s"):
+        scale = _SCALES.get(word[:-1], 0)
+    elif word == "several":
+        scale = _SCALES.get(following, 0)
+    elif word == "a" and following == "few":
+        after, scale = at + 3, _SCALES.get(_text(tokens, at + 2), 0)
+    unit, factor = _unit(tokens, after)
+    if not scale or unit != "m":
+        return None
+    return Number(at, after + 1, 2.0 * scale * factor, unit, 9.99 * scale * factor)
 
 
 def _text(tokens: Sequence[Token], at: int) -> str:

@@ -9,6 +9,7 @@ from geomeld_build.captions.claims.lexicon.features import FEATURES
 from geomeld_build.captions.claims.lexicon.places import MONTHS
 from geomeld_build.captions.claims.model import Claim, ClaimType
 from geomeld_build.captions.claims.parse.attach import nearest_left, nearest_right
+from geomeld_build.captions.claims.parse.events import is_of_an_event
 from geomeld_build.captions.claims.parse.scan import Item, Sentence
 from geomeld_build.captions.claims.text import word_set
 
@@ -49,6 +50,8 @@ def object_claims(sentence: Sentence, text: str) -> list[Claim]:
         if number in sentence.used or number in sentence.skipped:
             continue
         kind = _KINDS.get(item.kind)
+        if kind in _DATED and is_of_an_event(sentence, item):
+            kind = "other"
         if kind is not None:
             found.append(_plain(sentence, text, number, kind))
     return found + _others(sentence, text)
@@ -67,6 +70,7 @@ _KINDS: dict[str, ClaimType] = {
     "season": "season",
     "month": "date",
 }
+_DATED = frozenset({"geo", "season", "date"})
 
 
 def _plain(sentence: Sentence, text: str, number: int, kind: ClaimType) -> Claim:
@@ -184,7 +188,8 @@ def _years(sentence: Sentence, text: str) -> list[Claim]:
         if month or sentence.text(item.first - 1) in {"in", "of", "from", "since", "during", "year", ","}:
             sentence.used.add(number)
             start, end = sentence.span(item)
-            found.append(Claim(start, end, text[start:end], "date", ("year",), value=item.number))
+            kind: ClaimType = "other" if is_of_an_event(sentence, item) else "date"
+            found.append(Claim(start, end, text[start:end], kind, ("year",), value=item.number))
     return found
 
 

@@ -18,6 +18,7 @@ _SPREADING = word_set(
 )
 _CAPITALS = frozenset({"geo", "month"})
 """Words that only count when they are written with a capital: turkey, march, us."""
+_PARTS = word_set("lane storey story span arm way sided track door bay")
 HARD = word_set("; : — – but yet while whereas although though however ( )")
 """Where a statement ends inside a sentence."""
 
@@ -103,6 +104,8 @@ def _item_at(tokens: list[Token], at: int, words: Lexicon) -> Item | None:
     if match is not None and match[0].kind in _CAPITALS and not tokens[at].capital:
         match = None
     number = number_at(tokens, at)
+    if _of_one_thing(tokens, at, number):
+        return None
     if tokens[at].text == "may" and tokens[at].capital and at:
         return Item(at, at + 1, "month", "may")
     if number is not None and (match is None or match[1] < number.last - at or match[0].kind == "amount"):
@@ -111,6 +114,14 @@ def _item_at(tokens: list[Token], at: int, words: Lexicon) -> Item | None:
         return None
     entry, length = match
     return _mention(entry, at, at + length)
+
+
+def _of_one_thing(tokens: Sequence[Token], at: int, number: Number | None) -> bool:
+    """Whether words count the parts of a thing: a six-lane motorway is one, and has no lane beside it."""
+    if number is not None:
+        after = tokens[number.last] if number.last < len(tokens) else None
+        return number.unit == "none" and after is not None and after.joined and after.text in _PARTS
+    return tokens[at].joined and tokens[at].text in _PARTS
 
 
 def _mention(entry: Entry, first: int, last: int) -> Item:

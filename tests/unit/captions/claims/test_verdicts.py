@@ -241,3 +241,66 @@ def test_dynamic_world_keeps_a_minor_class_from_being_false() -> None:
     fractions = {**COVER, "wetland": 0.03, "tree": 0.37}
     assert label("A marsh.", dynamic_world={"fractions": fractions}) in {"supported", "unverifiable"}
     assert label("A marsh.", dynamic_world={"fractions": COVER}) == "contradicted"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The barley will be threshed in March.",
+        "Twenty silos, commissioned in 2009.",
+        "A survey party camped here in spring.",
+        "Bark beetles attacked the stand in 2015.",
+        "The visitors come mainly from France.",
+        "The dam was repaired in winter.",
+    ],
+)
+def test_dates_and_places_of_events_are_not_those_of_the_image(text: str) -> None:
+    found = labels(text)
+    assert ("other", "unverifiable") in found
+    assert not {kind for kind, _ in found} & {"date", "season", "geo"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The image was acquired in March.", "contradicted"),
+        ("Taken in 2021.", "supported"),
+        ("Taken in 2015.", "contradicted"),
+        ("A scene from France.", "contradicted"),
+        ("A view from Germany.", "supported"),
+        ("In winter.", "contradicted"),
+    ],
+)
+def test_dates_and_places_of_the_image_are(text: str, expected: str) -> None:
+    assert label(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The ground stands hundreds of metres above the sea.", "supported"),
+        ("The ground stands thousands of metres above the sea.", "contradicted"),
+        ("The mean elevation is close to half a kilometre.", "supported"),
+        ("The mean elevation is close to a kilometre.", "contradicted"),
+        ("The elevation never tops 600 m.", "supported"),
+        ("The elevation never tops 300 m.", "contradicted"),
+        ("The trees are no taller than a person.", "contradicted"),
+        ("Hardly anything but trees is visible.", "contradicted"),
+        ("Dense forest spreads over the southern half.", "contradicted"),
+        ("Trees and grass lie within a few points of each other, the former in front.", "supported"),
+        ("Trees and grass lie within a few points of each other, the latter in front.", "contradicted"),
+    ],
+)
+def test_wordings_of_amounts(text: str, expected: str) -> None:
+    assert expected in [verdict for _, verdict in labels(text)]
+
+
+def test_a_road_with_lanes_is_one_road() -> None:
+    assert labels("A six-lane motorway crosses the tile.") == [("road", "contradicted")]
+
+
+def test_a_class_cannot_cover_more_than_there_is_of_it() -> None:
+    """Without shares by quadrant, the share of the tile limits what a part of it can hold."""
+    tops = {"quadrants": {place: {"top": "tree"} for place in ("NW", "NE", "SW", "SE")}}
+    assert label("Cropland covers the northern half.", layout=tops) == "contradicted"
+    assert label("Cropland lies in the north.", layout=tops) == "unverifiable"
