@@ -63,9 +63,14 @@ def _record(truth: Mapping[str, Any], day: str) -> dict[str, Any]:
             "aspect_strength": terrain["aspect_strength"],
         },
         "canopy_height_m": {"mean": canopy["mean_m"], "p95": canopy["p95_m"]} if canopy["share"] else None,
-        "water_analysis": {"detected": now >= 0.5, "percentage": now, "status": "consensus" if now >= 0.5 else "none"},
+        "water_analysis": {"detected": now >= 0.5, "percentage": now, "status": _water_status(now)},
         "geo": {key: geo[key] for key in ("country", "continent", "biome", "realm", "ecoregion")},
     }
+
+
+def _water_status(percent: float) -> str:
+    """Ground with a little less water than signals ask for neither has water nor lacks it."""
+    return "consensus" if percent >= 0.5 else ("disputed" if percent >= 0.1 else "none")
 
 
 def truth_rates(records: Iterable[CaptionRecord], truth: Mapping[str, Any], days: Mapping[str, str]) -> TruthRates:

@@ -12,7 +12,7 @@ from geomeld_build.captions.claims.parse.claims import claims_in
 
 __all__ = ["VERIFIER_VERSION", "Tally", "check_text", "tally"]
 
-VERIFIER_VERSION = 1
+VERIFIER_VERSION = 2
 """Raised whenever the same claim may be judged in another way. The words have their own hash."""
 
 

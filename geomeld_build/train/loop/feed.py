@@ -75,7 +75,9 @@ class Feed:
         self._rule = GeoMeldFM.rule_of(config)
         self._device = device or torch.device("cpu")
         each = run.batch // self.lanes
-        rule = OrderRule(seed=run.seed, batch=each, world=self.lanes, window=max(data.window, each))
+        # Small stores have small batches, and few blocks: each lane needs some.
+        block, window = min(OrderRule().block, each), max(data.window, each)
+        rule = OrderRule(seed=run.seed, batch=each, world=self.lanes, block=block, window=window)
         names = tuple(dict.fromkeys((REFERENCE, *config.reconstruct.rows)))
         options = LoaderOptions(names, where=condition_of(data.split, data.where), threads=data.threads)
         mine = range(rank * (self.lanes // world), (rank + 1) * (self.lanes // world))

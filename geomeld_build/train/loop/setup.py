@@ -145,6 +145,6 @@ def provenance_of(config: TrainConfig, ground: Ground) -> dict[str, Any]:
         "captioned": None if ground.captions is None else len(ground.captions.rows),
         "captions_until": None if ground.captions is None else ground.captions.until,
         "geomeld_build": importlib.metadata.version("geomeld-build"),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
     }

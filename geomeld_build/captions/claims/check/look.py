@@ -10,6 +10,7 @@ from geomeld_build.captions.claims.model import Claim, Verdict
 __all__ = ["flooded", "greenness"]
 
 _LUSH, _DRY = 0.6, 0.25
+_NDVI_SLACK = 0.1
 
 
 def greenness(claim: Claim, facts: Facts) -> Verdict:
@@ -18,6 +19,11 @@ def greenness(claim: Claim, facts: Facts) -> Verdict:
         return verdict(False, "landcover.fractions.crop", facts.cover.get("crop", 0.0), f"share >= {PRESENT}")
     if facts.ndvi is None:
         return unknown("indices.ndvi", "the near infrared")
+    if claim.subject[0] == "ndvi":
+        low = (0.0 if claim.low is None else claim.low) - _NDVI_SLACK
+        high = (1.0 if claim.high is None else claim.high) + _NDVI_SLACK
+        found = verdict(low <= facts.ndvi <= high, "indices.ndvi.p50", facts.ndvi, f"{low:.2f} to {high:.2f}")
+        return found if claim.positive else denied(found)
     if claim.subject[0] == "lush":
         holds, refuted, expected = facts.ndvi >= _LUSH, facts.ndvi < 0.3, f"NDVI >= {_LUSH}"
     else:

@@ -126,7 +126,7 @@ AMOUNTS: dict[str, Amount] = {
 
 HEDGES: dict[str, str] = {
     "about": "about around roughly some approximately approx circa ca close_on in_the_order_of on_the_order_of "
-    "of_about or_so somewhere_around",
+    "of_about or_so somewhere_around somewhere_near somewhere_close_to in_the_region_of in_the_vicinity_of",
     "almost": "nearly almost just_under not_quite close_to just_below a_little_under slightly_under slightly_less_than "
     "a_little_less_than a_bit_under a_shade_under just_short_of a_little_below approaching a_touch_under",
     "little_over": "just_over a_little_over slightly_over slightly_more_than a_little_more_than just_above a_bit_over "

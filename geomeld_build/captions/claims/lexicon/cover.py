@@ -30,13 +30,15 @@ _PLAIN = {
         garrigue matorral fynbos shrubby bushy brush brushland caatinga mallee""",
     "grass": """
         grass grasses grassland~ grassy meadow~ pasture~ pastureland~ prairie~ steppe~ savanna~ savannah~ rangeland~
-        grazing_land grazed_land grazing sward turf grass_cover open_grass veld llanos pampas""",
+        grazing_land grazed_land grazing sward turf grass_cover open_grass herbaceous_cover herbaceous_vegetation veld
+        llanos pampas""",
     "crop": """
         cropland~ crop~ crop_field~ farmland~ farm_field~ farmed farmed_land field~ arable arable_land
         paddy paddies rice_paddy rice_paddies rice_field~ cultivated cultivated_land cultivation plots agriculture
         agricultural agricultural_land tilled tilled_land ploughed_land plowed_land ploughed_fields
         plowed_fields ploughland farming arable_plots
-        tillage""",
+        tillage rice_terrace~ terraced_field~ terraced_farmland crop_terrace~ wheat_field~ corn_field~ cornfield~
+        maize_field~ cane_field~ sugarcane_field~ soybean_field~ cotton_field~ barley_field~ vegetable_field~""",
     "bare": """
         bare_ground bare_soil~ bare_rock~ bare_land bare_earth bare_surface~ bare_terrain bare barren barren_ground
         barren_land sand sands rock rocks rocky gravel desert_floor exposed_soil exposed_rock exposed_earth
@@ -81,7 +83,7 @@ _SKIPPED = """
     forest_floor city_limits town_hall village_green watershed~ water_quality built_in
     peaks_at peak_at peaking_at palm_oil sea_breeze snow_melt snowmelt icebreaker bush_fire~ bushfire~
     land_classes a_sea_of a_patchwork_of
-    water_balance stream_of_lights on_the_ground lay_of_the_land
+    water_balance island_of islands_of island_nation island_state stream_of_lights on_the_ground lay_of_the_land
 """
 
 

@@ -20,7 +20,8 @@ _LISTED: dict[tuple[str, str], str] = {
         not not_a not_an isn't aren't wasn't doesn't don't bereft_of empty_of void_of
         cannot nothing_of no_hint_of no_evidence_of clear_of stripped_of rules_out excludes no_kind_of""",
     ("negate", "left"): """
-        absent missing nowhere nowhere_to_be_seen non_existent nonexistent is_lacking are_lacking not_present
+        absent missing missing_entirely missing_altogether missing_completely absent_entirely absent_altogether
+        absent_completely nowhere nowhere_to_be_seen non_existent nonexistent is_lacking are_lacking not_present
         not_visible
         not_found not_seen not_mapped not_exist not_occur not_appear cannot_be_seen can_be_ruled_out entirely_absent
         completely_absent wholly_absent not_to_be_found nowhere_to_be_found not_evident not_in_evidence not_represented
@@ -37,6 +38,7 @@ _LISTED: dict[tuple[str, str], str] = {
         evenly_matched equally_matched in_equal_parts in_equal_measure in_equal_shares on_a_par equal_parts equal_shares
         equally evenly as_much balanced in_balance equal equally_large equally_common roughly_equal neck_and_neck
         in_similar_measure in_similar_shares similar_shares equal_in_extent the_same_share""",
+    ("compare", "rival"): "rivals rival rivalling equals matches as_extensive_as as_widespread_as as_common_as",
     ("compare", "ahead"): "slightly_ahead just_ahead marginally_ahead a_little_ahead narrowly_ahead slightly_in_front",
     ("compare", "first"): "ahead_of ahead in_the_lead leads leading_over in_front well_ahead far_ahead",
     ("compare", "behind"): "behind lags trailing lagging comes_second",

@@ -54,11 +54,13 @@ def nearest_left(sentence: Sentence, item: Item, kinds: frozenset[str] | None = 
     return None
 
 
-def nearest_right(sentence: Sentence, item: Item, kinds: frozenset[str] | None = None) -> int | None:
-    """The first class after an item in its clause that has no amount in between."""
+def nearest_right(
+    sentence: Sentence, item: Item, kinds: frozenset[str] | None = None, start: int | None = None
+) -> int | None:
+    """The first class after an item in its clause that has no amount in between, from a token on."""
     _, last = sentence.clause(item)
     for at, other in enumerate(sentence.items):
-        if other.first < item.last:
+        if other.first < (item.last if start is None else start):
             continue
         if other.first >= last or other.first - item.last > _FAR:
             return None
@@ -95,10 +97,21 @@ def partitive(sentence: Sentence, share: Item) -> bool:
     )
 
 
+def _names_the_tile(sentence: Sentence, share: Item, subject: Item) -> bool:
+    """Of this prairie tile, of the forest scene: no class that has the share."""
+    return (
+        sentence.text(share.last) in {"of", "in"}
+        and sentence.text(share.last + 1) in {"this", "the"}
+        and sentence.text(subject.last) in SCENE
+    )
+
+
 def share_subject(sentence: Sentence, number: int) -> int | None:
     """The class that an amount belongs to."""
     share = sentence.items[number]
     left, right = nearest_left(sentence, share), nearest_right(sentence, share)
+    if right is not None and _names_the_tile(sentence, share, sentence.items[right]):
+        right = nearest_right(sentence, share, start=sentence.items[right].last)
     if share.side == "left":
         return left
     if share.side == "right":
@@ -107,7 +120,7 @@ def share_subject(sentence: Sentence, number: int) -> int | None:
         return right
     if left is not None and _led_from(sentence, sentence.items[left], share):
         return left
-    if left is None and right is not None and _reaches(share, sentence.items[right]):
+    if left is None and right is not None and _reaches(sentence, share, sentence.items[right]):
         return right
     return None
 
@@ -142,9 +155,10 @@ def _led_from(sentence: Sentence, subject: Item, share: Item) -> bool:
     return len(words) <= _FAR and "than" not in words
 
 
-def _reaches(share: Item, subject: Item) -> bool:
+def _reaches(sentence: Sentence, share: Item, subject: Item) -> bool:
     """The amount comes first and the class later: covering a third of the tile, forest ..."""
-    return subject.first - share.last <= 8
+    words = {token.text for token in sentence.between(share, subject)}
+    return subject.first - share.last <= 8 and "and" not in words
 
 
 def listed_with(sentence: Sentence, number: int) -> list[int]:

@@ -22,6 +22,7 @@ _OPS: dict[str, tuple[Op, bool, float | None]] = {
     "thrice": ("times", False, 3.0),
     "half": ("times", True, 2.0),
     "equal": ("equal", False, None),
+    "rival": ("equal", False, None),
 }
 """Word to relation, whether the sides are swapped, and the factor."""
 
@@ -73,7 +74,7 @@ def _pair(sentence: Sentence, cue: Item) -> tuple[int, int] | None:
     right = [n for n, item in enumerate(sentence.items) if is_surface(item) and cue.last <= item.first < last]
     if cue.value == "equal":
         return _equal_pair(sentence, cue, left, right)
-    if cue.value in {"outweigh", "outweighed"}:
+    if cue.value in {"outweigh", "outweighed", "rival"}:
         return (left[-1], right[0]) if left and right else None
     if cue.value in {"ahead", "first", "behind"}:
         return _ahead_pair(sentence, cue, left, right)

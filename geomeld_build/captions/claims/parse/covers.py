@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from geomeld_build.captions.claims.lexicon.cover import members
+from geomeld_build.captions.claims.lexicon.logic import COPULAS
 from geomeld_build.captions.claims.model import Claim, ClaimType, Op
 from geomeld_build.captions.claims.parse.attach import (
     is_surface,
@@ -59,6 +62,12 @@ def _shares(sentence: Sentence, text: str) -> list[Claim]:
         if partitive(sentence, share):
             sentence.used.add(number)
             continue
+        if _modifies_what_follows(sentence, number):
+            sentence.used.add(number)
+            continue
+        if _most_of_the_rest(sentence, number):
+            sentence.used.add(number - 1)
+            share = replace(share, op="most_of_rest", low=0.0, high=1.0)
         subject = share_subject(sentence, number)
         if subject is None or subject in sentence.skipped:
             continue
@@ -66,6 +75,24 @@ def _shares(sentence: Sentence, text: str) -> list[Claim]:
         sentence.used.update({number, *group})
         found += _share_claims(sentence, text, share, group)
     return found
+
+
+def _modifies_what_follows(sentence: Sentence, number: int) -> bool:
+    """Whether an adverb is about the next word, which is no land cover: completely flat."""
+    share = sentence.items[number]
+    following = sentence.items[number + 1] if number + 1 < len(sentence.items) else None
+    if share.value not in {"all", "nearly_all", "most"} or following is None or following.first != share.last:
+        return False
+    return following.kind in {"form", "ground", "steep", "relief", "green", "state"}
+
+
+def _most_of_the_rest(sentence: Sentence, number: int) -> bool:
+    """What remains is chiefly rock."""
+    if number == 0 or sentence.items[number].op != "most":
+        return False
+    before = sentence.items[number - 1]
+    words = [token.text for token in sentence.between(before, sentence.items[number])]
+    return before.kind == "share" and before.op == "rest" and all(word in COPULAS for word in words)
 
 
 def _sharers(sentence: Sentence, share: Item, subject: int) -> list[int]:

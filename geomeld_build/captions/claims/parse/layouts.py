@@ -95,6 +95,7 @@ def _places(sentence: Sentence, text: str) -> list[Claim]:
         places = [sentence.items[n] for n in group]
         subjects = _lies_there(sentence, places)
         sentence.used.update(group)
+        sentence.used.update(_of_the_part(sentence, places, subjects))
         for subject in subjects:
             item = sentence.items[subject]
             sentence.used.add(subject)
@@ -113,6 +114,30 @@ def _places(sentence: Sentence, text: str) -> list[Claim]:
                     )
                 )
     return found
+
+
+def _of_the_part(sentence: Sentence, places: list[Item], subjects: list[int]) -> set[int]:
+    """Words for how much that are said of the part and not of the tile.
+
+    "The north is mainly forest", "bare ground prevails in the north"; but "40 % forest, mostly in the north".
+    """
+    found = set()
+    for subject in subjects:
+        there = sentence.items[subject]
+        for number, item in enumerate(sentence.items):
+            after_place = places[-1].last <= item.first and item.last <= there.first
+            before_place = there.last <= item.first and item.last <= places[0].first
+            chiefly = item.kind == "share" and item.op == "most" and _only_little_words(sentence, item, places[0])
+            if (after_place and item.kind in {"share", "dominance"}) or (
+                before_place and (item.kind == "dominance" or chiefly)
+            ):
+                found.add(number)
+    return found
+
+
+def _only_little_words(sentence: Sentence, item: Item, place: Item) -> bool:
+    """Chiefly in the north."""
+    return all(token.text in _MARKERS for token in sentence.between(item, place))
 
 
 def _place_groups(sentence: Sentence) -> list[list[int]]:
@@ -186,6 +211,8 @@ def _can_lie(item: Item) -> bool:
 def _same_chunk(sentence: Sentence, number: int, place: Item) -> bool:
     """No new statement between a class and a place after it."""
     words = [token.text for token in sentence.between(sentence.items[number], place)]
+    if "," in words and "and" in words and any(word in COPULAS for word in words):
+        return False
     return len(words) <= 9 and not any(word in HARD for word in words)
 
 

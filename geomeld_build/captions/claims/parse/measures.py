@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from geomeld_build.captions.claims.lexicon.cover import members
 from geomeld_build.captions.claims.lexicon.logic import COPULAS
@@ -35,6 +36,7 @@ _IN_PLACES = frozenset({"places", "somewhere", "locally", "parts", "spots", "poi
 _STANDING = word_set("tower towers towering stand stands standing grow grows growing high tall taller height")
 _GROUND = word_set("ground terrain land tile scene area surface plain site it lies sits lie plateau metres")
 _TRAIL = COPULAS | _MEAN | word_set("of at with a an the stay stays keep keeps exceed exceeds about to up average")
+_NOWHERE = frozenset({"nowhere", "never", "nothing", "none", "no", "not", "nor", "neither"})
 _REACH = 9
 
 
@@ -117,6 +119,8 @@ def _implied(sentence: Sentence, item: Item, left: Sequence[str], right: Sequenc
         return "canopy"
     if "it" in left[:4] and before in {"elevation", "relief", "canopy"}:
         return before
+    if {"highest", "lowest"} <= set(_near(sentence, item, 0, 9)[1]) or {"highest", "lowest"} <= set(left):
+        return "relief"
     if _RISING & set(left) or _FALLING & set(left) or any(kind in {"form", "ground"} for kind, _ in kinds):
         return "elevation"
     return "elevation" if _GROUND & set(left) and "of" not in right[:1] else None
@@ -156,6 +160,7 @@ def _nearest_measure(sentence: Sentence, item: Item) -> str | None:
 
 def _claim(sentence: Sentence, text: str, item: Item, topic: Topic) -> Claim:
     start, end = sentence.span(item)
+    item = _turned(sentence, item)
     kind: ClaimType = "other" if topic is None else _TYPES.get(topic, "other")
     subject: tuple[str, ...] = ()
     if kind == "width":
@@ -169,6 +174,15 @@ def _claim(sentence: Sentence, text: str, item: Item, topic: Topic) -> Claim:
         low, high = None, item.number
     slot = (start, end)
     return Claim(start, end, text[start:end], kind, subject, op, low, high, item.number, unit, slot=slot)
+
+
+def _turned(sentence: Sentence, item: Item) -> Item:
+    """Nowhere does it rise more than ten metres: at most so much, everywhere."""
+    opposite = {"above": "below", "below": "above"}.get(item.bound)
+    left, _ = _near(sentence, item, _REACH, 0)
+    if opposite is None or not _NOWHERE & set(left):
+        return item
+    return replace(item, bound=opposite)
 
 
 def _wide_thing(sentence: Sentence, item: Item) -> tuple[str, ...]:
