@@ -107,11 +107,12 @@ def build_model(config: TrainConfig, ground: Ground, process: Process, checkpoin
     torch.manual_seed(config.run.seed)
     words = None if ground.vocabulary is None else ground.vocabulary.size
     model = GeoMeldFM(config, ground.scales, words)
+    if config.run.precision == "fp64":
+        # Before weights are loaded, which would be rounded otherwise.
+        model = model.double()
     if checkpoint is not None:
         _same_model(config, checkpoint)
         model.load_state_dict(checkpoint.model)
-    if config.run.precision == "fp64":
-        model = model.double()
     return model.to(process.device)
 
 
