@@ -56,7 +56,8 @@ _LISTED: dict[tuple[str, str], str] = {
     (
         "green",
         "lush",
-    ): "lush green verdant luxuriant greenness greened leafy vigorous flourishing thriving lushly deep_green",
+    ): "lush vegetation_index greenness_index "
+    "green verdant luxuriant greenness greened leafy vigorous flourishing thriving lushly deep_green",
     ("green", "dry"): "brown parched withered dried_out sun_baked desiccated dormant dry browned dried scorched "
     "yellowed arid_looking faded fallow",
     (

@@ -69,6 +69,10 @@ _LISTED: dict[tuple[str, str], str] = {
     "dominant_surface",
     ("largest", "noun"): """
         largest_single_cover largest_cover largest_class largest_share largest_part single_largest largest_single
+        outranks_every_other_class outranks_all_others exceeds_every_other_class exceeds_all_others
+        more_than_any_other more_than_any_other_class principal_land_cover chief_land_cover leading_land_cover
+        leading_cover primary_land_cover primary_cover prevailing_land_cover principal_land_use main_land_use
+        dominant_land_use main_surface
         most_widespread most_extensive most_common biggest_share biggest_class largest_component largest_land_cover
         most_abundant most_frequent largest_area largest_single_class largest_type largest_category""",
     ("hedge_word", ""): """

@@ -73,7 +73,7 @@ def _with_rests(claims: list[Claim]) -> list[Claim]:
     for claim in claims:
         if claim.op in {"rest", "most_of_rest"}:
             claim = replace(claim, other=tuple(sorted(counted - set(claim.subject))))
-        elif claim.type in {"landcover_fraction", "landcover_dominance"} and claim.positive:
+        elif claim.type in {"landcover_fraction", "landcover_dominance", "layout"} and claim.positive:
             counted |= set(claim.subject)
         found.append(claim)
     return found

@@ -33,7 +33,7 @@ _RISING = word_set("""
 _FALLING = word_set("fall falls falling drop drops dropping lowest minimum down descends descending min low")
 _MEAN = frozenset(["average", "averages", "averaging", "mean", "typically", "typical", "averaged"])
 _IN_PLACES = frozenset({"places", "somewhere", "locally", "parts", "spots", "point", "points"})
-_STANDING = word_set("tower towers towering stand stands standing grow grows growing high tall taller height")
+_STANDING = word_set("tallest tower towers towering stand stands standing grow grows growing high tall taller height")
 _GROUND = word_set("ground terrain land tile scene area surface plain site it lies sits lie plateau metres")
 _TRAIL = COPULAS | _MEAN | word_set("of at with a an the stay stays keep keeps exceed exceeds about to up average")
 _NOWHERE = frozenset({"nowhere", "never", "nothing", "none", "no", "not", "nor", "neither"})
@@ -108,7 +108,9 @@ def _topic(sentence: Sentence, item: Item, before: Topic) -> Topic:
 def _implied(sentence: Sentence, item: Item, left: Sequence[str], right: Sequence[str], before: Topic) -> Topic:
     """What a length measures where no word says it."""
     first, _ = sentence.clause(item)
-    kinds = [(other.kind, other.value) for other in sentence.items if first <= other.first and other.last <= item.first]
+    before_it = [other for other in sentence.items if first <= other.first and other.last <= item.first]
+    # A top may be a place or what trees do.
+    kinds = [(other.kind, other.value) for other in before_it if other.kind != "place"]
     covers = [value for kind, value in kinds if kind == "cover"]
     last = [other for other in sentence.items if other.kind == "cover" and first <= other.first < item.first]
     apart = bool(last) and "," in [token.text for token in sentence.between(last[-1], item)]
@@ -122,6 +124,8 @@ def _implied(sentence: Sentence, item: Item, left: Sequence[str], right: Sequenc
     if {"highest", "lowest"} <= set(_near(sentence, item, 0, 9)[1]) or {"highest", "lowest"} <= set(left):
         return "relief"
     if _RISING & set(left) or _FALLING & set(left) or any(kind in {"form", "ground"} for kind, _ in kinds):
+        return "elevation"
+    if _MEAN & set(left[:4]) and not covers:
         return "elevation"
     return "elevation" if _GROUND & set(left) and "of" not in right[:1] else None
 
@@ -203,8 +207,8 @@ def _op(sentence: Sentence, item: Item) -> Op:
     rising = _RISING & words or any(
         other.kind == "form" and other.value == "Peak" and other.last <= item.first for other in sentence.items
     )
-    if rising and item.bound not in {"above"}:
-        return "peak"
+    if rising:
+        return "somewhere_above" if item.bound == "above" else "peak"
     if _FALLING & words:
         return "lowest"
     if item.bound in {"above", "below"}:

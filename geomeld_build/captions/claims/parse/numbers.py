@@ -62,6 +62,7 @@ _MEASURES = {
 
 _PERSON = frozenset({"person", "man", "human", "adult"})
 _PERSON_M = 1.8
+_HIGH = {"ankle": 0.1, "knee": 0.5, "hip": 0.9, "waist": 1.0, "chest": 1.3, "shoulder": 1.5, "head": 1.8}
 _LONG_UNITS = frozenset({"kilometre", "kilometer", "mile", "km"})
 
 
@@ -107,6 +108,8 @@ def _vague(tokens: Sequence[Token], at: int) -> Number | None:
     word, following = _text(tokens, at), _text(tokens, at + 1)
     if word in {"a", "an"} and following in _PERSON and at and _text(tokens, at - 1) in {"than", "as"}:
         return Number(at, at + 2, _PERSON_M, "m")
+    if word in _HIGH and following == "high" and tokens[at + 1].joined:
+        return Number(at, at + 2, _HIGH[word], "m")
     if word in {"a", "an"} and following in _LONG_UNITS:
         return Number(at, at + 2, _MEASURES[following][1], "m")
     if word == "half" and following in {"a", "an"} and _text(tokens, at + 2) in _LONG_UNITS:

@@ -87,7 +87,7 @@ def _plain(sentence: Sentence, text: str, number: int, kind: ClaimType) -> Claim
     item = sentence.items[number]
     sentence.used.add(number)
     start, end = sentence.span(item)
-    if item.kind == "green" and sentence.text(item.last - 1) == "greenness":
+    if item.kind == "green" and sentence.text(item.last - 1) in {"greenness", "index"}:
         return _greenness(sentence, text, item)
     word, value = item.word, None
     if item.kind == "osm":
