@@ -24,6 +24,7 @@ from geomeld_build.cli.commands import (
     stats,
     store,
     tables,
+    train,
 )
 from geomeld_build.cli.failures import FAILURE, INTERRUPTED, explain
 
@@ -73,6 +74,7 @@ store.register(app)
 maintenance.register(app)
 stats.register(app)
 caption.register(app)
+train.register(app)
 flows.register(app)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars", "amount", "bars", "print_json", "print_outcomes", "print_table", "say"]
 
-Stage = Literal["anchors", "plan", "tiles", "reserves", "verify", "repair", "gc", "signals", "captions"]
+Stage = Literal["anchors", "plan", "tiles", "reserves", "verify", "repair", "gc", "signals", "captions", "train"]
 
 _EVERY_S = 5.0
 """Seconds between two plain progress lines."""

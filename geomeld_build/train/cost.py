@@ -76,7 +76,7 @@ def made_up_batch(config: TrainConfig, samples: int, words: int | None, device: 
     return StepBatch(model, keys, torch.full((samples,), words is not None, device=device))
 
 
-def cost_of(config: TrainConfig, *, world: int = 1, device: torch.device | None = None) -> Cost:
+def cost_of(config: TrainConfig, *, world: int = 1, device: str | None = None) -> Cost:
     """Build the model and compute one step of noise.
 
     Args:
@@ -84,7 +84,7 @@ def cost_of(config: TrainConfig, *, world: int = 1, device: torch.device | None 
         world: processes that share a batch.
         device: by default the CPU.
     """
-    where = device or torch.device("cpu")
+    where = torch.device(device or "cpu")
     words = config.itc.words if config.itc.weight > 0 else None
     model = GeoMeldFM(config, plain_scales(config), words).to(where)
     batch = made_up_batch(config, _SAMPLES, words, where)

@@ -23,7 +23,7 @@ def test_the_commands_of_this_release() -> None:
         "anchors merge",
         "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair",
         "gc", "caption signals", "caption run", "caption verify", "caption report", "caption audit", "caption answers",
-        "caption held-out", "deploy", "run",
+        "caption held-out", "deploy", "run", "train", "reconstruct",
     }  # fmt: skip
 
 

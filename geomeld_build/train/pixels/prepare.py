@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geomeld_build.errors import ConfigError
@@ -104,6 +106,13 @@ class Prepare(nn.Module):
 
     def _standard(self, key: str, values: Tensor) -> Tensor:
         return (values - self.get_buffer(f"_mean_{key}")) / self.get_buffer(f"_std_{key}")
+
+    def physical(self, key: str, values: Tensor) -> NDArray[np.float32]:
+        """Standardised values of a tile ``(band, y, x)`` in the row's units; ``image`` is the key of the image."""
+        stored = values * self.get_buffer(f"_std_{key}") + self.get_buffer(f"_mean_{key}")
+        scaling = modality(REFERENCE if key == "image" else key).scaling
+        told: NDArray[np.float32] = (stored * scaling.scale + scaling.offset).float().cpu().numpy()
+        return told
 
     def _target(self, one: TargetRow, stored: Tensor) -> Target:
         if one.classes:
