@@ -7,7 +7,7 @@ response normalisation that sums over a sample.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -97,6 +97,7 @@ class Packed:
     samples: int
     grid: tuple[int, int]
     """Patches of a map, along y and x."""
+    _pixels: dict[tuple[int, int], Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, patches: Tensor, grid: tuple[int, int]) -> Packed:
@@ -115,23 +116,33 @@ class Packed:
         """Patch, y and x."""
         return (1, 2, 3)
 
+    def pixels(self, tall: int, broad: int) -> Tensor:
+        """Where the pixels of the patches are in the pixels of the batch, for patches of ``(tall, broad)`` pixels."""
+        known = self._pixels.get((tall, broad))
+        if known is None:
+            high, wide = self.grid
+            sample, patch = self.rows // (high * wide), self.rows % (high * wide)
+            line = (sample * high + patch // wide) * tall
+            y = line[:, None] + torch.arange(tall, device=self.rows.device)
+            x = (patch % wide * broad)[:, None] + torch.arange(broad, device=self.rows.device)
+            known = (y[:, :, None] * (wide * broad) + x[:, None, :]).flatten()
+            self._pixels[(tall, broad)] = known
+        return known
+
     def take(self, x: Tensor) -> Tensor:
         """The patches of a whole map ``(sample, y, x, channel)``."""
-        high, wide = self.grid
         samples, height, width, channels = x.shape
-        tall, broad = height // high, width // wide
-        x = x.reshape(samples, high, tall, wide, broad, channels).transpose(2, 3)
-        x = x.reshape(samples * high * wide, tall * broad * channels).index_select(0, self.rows)
-        return x.reshape(samples, -1, tall, broad, channels)
+        tall, broad = height // self.grid[0], width // self.grid[1]
+        found = x.reshape(-1, channels).index_select(0, self.pixels(tall, broad))
+        return found.reshape(samples, -1, tall, broad, channels)
 
     def spread(self, x: Tensor) -> Tensor:
         """A whole map ``(sample, y, x, channel)`` with the patches in it, zero elsewhere."""
-        high, wide = self.grid
         samples, _, tall, broad, channels = x.shape
-        whole = x.new_zeros(samples * high * wide, tall * broad * channels)
-        whole = whole.index_copy(0, self.rows, x.reshape(-1, tall * broad * channels))
-        whole = whole.reshape(samples, high, wide, tall, broad, channels).transpose(2, 3)
-        return whole.reshape(samples, high * tall, wide * broad, channels)
+        height, width = self.grid[0] * tall, self.grid[1] * broad
+        whole = x.new_zeros(samples * height * width, channels)
+        whole = whole.index_copy(0, self.pixels(tall, broad), x.reshape(-1, channels))
+        return whole.reshape(samples, height, width, channels)
 
     def across(self, x: Tensor, convolution: Convolution) -> Tensor:
         """Apply a convolution to a map with zeros around the patches."""
