@@ -134,7 +134,6 @@ class RunConfig(_Settings):
     seed: int = Field(0, ge=0, description="Of weights, order and masks.")
     precision: Literal["bf16", "fp32", "fp64"] = Field("bf16", description="Of products; weights are at least fp32.")
     compile: bool = Field(False, description="torch.compile.")
-    checkpointing: bool = Field(False, description="Compute activations twice to save memory.")
     masks: Literal["epoch", "fixed"] = Field("epoch", description="New masks every epoch, or the same for ever.")
     log_every: int = Field(10, ge=1, description="Steps.")
     save_every: int = Field(1000, ge=1, description="Steps.")

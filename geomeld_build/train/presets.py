@@ -39,7 +39,7 @@ _TEST: _Plain = {
 PRESETS: Mapping[str, tuple[str, _Plain]] = {
     "tiny": ("27.9 million weights in the encoder: the default", {}),
     "base": ("87.7 million", {"encoder": {"size": "base"}}),
-    "test": ("0.4 million: a CPU trains it in minutes", _TEST),
+    "test": ("0.3 million: a CPU trains it in minutes", _TEST),
     "paper": ("as the paper of GeoMeld writes it, with the encoder tiny, which it does not name", _PAPER),
     "paper-atto": ("the same with atto, the size of the models that it compares with", _ATTO),
     "s2mae": (
@@ -64,7 +64,8 @@ def load_config(source: str, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises:
         ConfigError: there is no such preset or file, or a key or value is wrong; the message names the key.
     """
-    values = _plain(source)
+    # With the part there, what is missing has its whole name.
+    values = _merged({"data": {}}, _plain(source))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
