@@ -92,6 +92,8 @@ def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
         their.copy_(our)
 
 
+# Now and then, for a log: not worth a graph of its own when the rest is compiled.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 @torch.no_grad()
 def collapse_signs(teacher: Tensor, predicted: Tensor, hidden: Tensor, counted: Tensor) -> Mapping[str, Tensor]:
     """Whether tokens still tell samples apart.

@@ -23,6 +23,8 @@ from geomeld_build.train.config import TrainConfig
 from geomeld_build.train.loop.checkpoints import latest, read_checkpoint
 from geomeld_build.train.loop.logbook import read_log
 from geomeld_build.train.loop.run import TrainingFailed, train
+from geomeld_build.train.pixels.rows import TARGET_ROWS
+from tests.support.small_store import made_up_arrays, make_store
 from tests.support.train_batches import SMALL
 from tests.support.train_store import make_train_store
 
@@ -208,3 +210,24 @@ def test_without_captions_it_trains_without_contrast(tmp_path: Path) -> None:
     summary = train(config_of(str(uri), tmp_path / "run", run={"steps": 2}), say=said.append)
     assert "itc" not in summary.losses
     assert any("itc.weight=0" in line for line in said)
+
+
+def test_one_tile_is_enough(tmp_path: Path) -> None:
+    uri = tmp_path / "store"
+    make_train_store(uri, 1)
+    train(config_of(str(uri), tmp_path / "run", run={"steps": 2, "batch": 1}))
+    lines = losses_of(tmp_path / "run")
+    assert len(lines) == 2
+    assert all(np.isfinite([value for value in line.values() if value is not None]).all() for line in lines)
+
+
+def test_a_row_that_the_store_lacks_is_named(tmp_path: Path) -> None:
+    """All rows but one, which no tile has."""
+    uri = tmp_path / "store"
+    arrays = {name: pixels for name, pixels in made_up_arrays(0).items() if name != "canopy_height"}
+    make_store(uri, [(9.3, 47.6)], [arrays])
+    with pytest.raises(ConfigError, match=r"no tile of the store has a valid pixel of canopy_height: leave it out"):
+        train(config_of(str(uri), tmp_path / "run", run={"batch": 1}))
+    rows = [name for name in TARGET_ROWS if name != "canopy_height"]
+    settings = {"reconstruct": {**SMALL["reconstruct"], "rows": rows}, "run": {"batch": 1, "steps": 1}}
+    assert "canopy_height" not in train(config_of(str(uri), tmp_path / "run", **settings)).losses
