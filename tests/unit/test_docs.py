@@ -24,6 +24,7 @@ def test_the_commands_of_this_release() -> None:
         "anchors split", "anchors report", "plan", "build", "status", "query", "show", "stats", "verify", "repair",
         "gc", "caption signals", "caption run", "caption verify", "caption report", "caption audit", "caption answers",
         "caption held-out", "deploy", "run", "train", "reconstruct",
+        "export encoder",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``train``: pretrain GeoMeld-FM on a store. ``reconstruct``: what a checkpoint makes of hidden patches."""
+"""``train``: pretrain GeoMeld-FM. ``reconstruct``: what it makes of hidden patches. ``export``: its encoder."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog="Example: geomeld-build train tiny data.store=tiles.store run.batch=256 run.out=runs/one")(train)
     app.command(epilog="Example: geomeld-build reconstruct runs/one --out pictures")(reconstruct)
+    group = typer.Typer(name="export", help="Write what others can use.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("encoder", epilog="Example: geomeld-build export encoder runs/one --out encoder")(export_encoder)
+    app.add_typer(group, name="export")
 
 
 def train(
@@ -142,6 +145,25 @@ def _tell_cost(settings: TrainConfig, device: str | None, *, as_json: bool) -> N
         ("hours on this device, at the rate of one step", "-" if hours is None else f"{hours:.3g}"),
     ]
     print_table(("dry run", ""), rows)
+
+
+def export_encoder(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint, or the folder of a run.")],
+    out: Annotated[Path, typer.Option(help="A folder that is not there yet, or empty.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Write the encoder of a checkpoint: weights, what they mean, what they were made of, a card.
+
+    'geomeld_build.load_encoder' opens it.
+    """
+    from geomeld_build.train.export import export_encoder as export
+
+    paths = export(Path(checkpoint), out)
+    if as_json:
+        print_json([str(path) for path in paths])
+        return
+    for path in paths:
+        print(path)
 
 
 def reconstruct(
