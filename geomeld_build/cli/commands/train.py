@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,9 @@ def train(
     with bars() as progress:
         callbacks: list[Callback] = [_bar(progress), *_pictures(settings)]
         summary = run(settings, resume=None if anew else resume, device=device, callbacks=callbacks, say=say)
-    _tell(summary, settings, as_json=as_json)
+    if os.environ.get("RANK", "0") == "0":
+        # Of many processes one speaks.
+        _tell(summary, settings, as_json=as_json)
     if summary.stopped:
         say(f"stopped after step {summary.steps}: the same command goes on from {summary.checkpoint}")
         raise typer.Exit(INTERRUPTED)
@@ -117,8 +120,6 @@ def _tell(summary: TrainSummary, settings: TrainConfig, *, as_json: bool) -> Non
 
 
 def _tell_cost(settings: TrainConfig, device: str | None, *, as_json: bool) -> None:
-    import os
-
     from geomeld_build.store import open_store
     from geomeld_build.train.cost import cost_of
     from geomeld_build.train.pixels.scales import condition_of

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import distributed
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from geomeld_build.errors import ConfigError
 
-__all__ = ["Process", "same_everywhere", "training_processes"]
+__all__ = ["Process", "distributed_model", "same_everywhere", "training_processes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,18 @@ def training_processes(device: str | None = None) -> Iterator[Process]:
         yield Process(distributed.get_rank(), world, where)
     finally:
         distributed.destroy_process_group()
+
+
+def distributed_model(model: nn.Module) -> DistributedDataParallel:
+    """The model, whose gradients are averaged over processes. Buffers are constants: none is sent."""
+    # Depthwise weights have a dimension of size 1, whose stride is nobody's business.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    known = inspect.signature(DistributedDataParallel.__init__).parameters
+    # Newer torch has another name for it, and warns of the old one.
+    buffers: dict[str, Any] = {
+        "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
+    }
+    return DistributedDataParallel(model, **buffers)
 
 
 def same_everywhere(value: Any) -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from geomeld_build.errors import ConfigError, GeomeldError
 from geomeld_build.store import LoaderState
@@ -24,7 +23,7 @@ from geomeld_build.train.loop.checkpoints import Checkpoint, latest, read_checkp
 from geomeld_build.train.loop.feed import FedStep, Feed
 from geomeld_build.train.loop.logbook import Logbook
 from geomeld_build.train.loop.optimiser import lr_at, optimiser_of
-from geomeld_build.train.loop.processes import Process, training_processes
+from geomeld_build.train.loop.processes import Process, distributed_model, training_processes
 from geomeld_build.train.loop.setup import Ground, build_model, ground_of, provenance_of
 from geomeld_build.train.model import GeoMeldFM
 from geomeld_build.train.objective.jepa import follow
@@ -177,7 +176,7 @@ class _Run:
         self.steps = config.run.steps or (config.run.epochs or 1) * self.feed.steps()
         self.trained: nn.Module = torch.compile(self.model) if config.run.compile else self.model  # type: ignore[assignment]
         if process.world > 1:
-            self.trained = DistributedDataParallel(self.trained, gradient_as_bucket_view=True, broadcast_buffers=False)
+            self.trained = distributed_model(self.trained)
         self.losses: dict[str, float] = {}
         self.done = 0
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, distributed, multiprocessing
-from torch.nn.parallel import DistributedDataParallel
 
+from geomeld_build.train.loop.processes import distributed_model
 from geomeld_build.train.model import JEPA, GeoMeldFM
 from geomeld_build.train.step import ITC, TOTAL, StepBatch, StepReport, backward
 from tests.support.train_batches import made_batch, small_config, small_model
@@ -73,8 +73,7 @@ def _process(rank: int, changes: dict, parts: int, folder: str) -> None:
     numbers = [[0, 1, 2, 3], [4, 5, 6, 7]][rank]
     size = len(numbers) // parts
     batches = [made_batch(config, numbers[at : at + size]) for at in range(0, len(numbers), size)]
-    wrapped = DistributedDataParallel(model, gradient_as_bucket_view=True, broadcast_buffers=False)
-    report = backward(wrapped, batches)
+    report = backward(distributed_model(model), batches)
     torch.save((dict(report.losses), gradients_of(model)), f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 
