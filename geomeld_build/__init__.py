@@ -19,7 +19,9 @@ def load_encoder(path: str | Path) -> ImageEncoder:
         MissingExtra: torch is not installed.
     """
     # Whoever only builds tiles shall not wait for torch.
-    from geomeld_build.train.data.extra import torch  # noqa: F401
+    from geomeld_build.train.needs import require_torch
+
+    require_torch()
     from geomeld_build.train.inference import load_encoder as load
 
     return load(path)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from geomeld_build.modalities import REFERENCE, modality
-from geomeld_build.train.pixels.rows import TARGET_ROWS
+from geomeld_build.train.pixels.rows import TARGET_ROWS, groups_of
 
 __all__ = [
     "ContrastConfig",
@@ -68,6 +68,9 @@ class ReconstructConfig(_Settings):
         wrong = [name for name in self.rows if name not in TARGET_ROWS]
         if wrong or not self.rows or len(set(self.rows)) < len(self.rows):
             raise ValueError(f"rows {', '.join(self.rows)}: expected some of {', '.join(TARGET_ROWS)}, each once")
+        groups = groups_of(self.rows)
+        if isinstance(self.weights, dict) and (unknown := sorted(set(self.weights) - set(groups))):
+            raise ValueError(f"weights of {', '.join(unknown)}: expected some of {', '.join(groups)}")
         return self
 
 

@@ -149,7 +149,7 @@ class GeoMeldFM(nn.Module):
         prepared = self.prepare(batch.pixels)
         masks = masks_of(batch.order, prepared.there, self.rule)
         image = self.filled(prepared)
-        tokens = self.encoder.tokens(image, masks.seen) if self.config.itc.view == "context" else image
+        tokens = self.encoder.tokens(image, masks.seen) if self.config.itc.view == "context" else None
         return self._features(image, tokens, batch.texts), masks.fit
 
     def counts(self, batch: ModelBatch) -> dict[str, Tensor]:
@@ -215,9 +215,9 @@ class GeoMeldFM(nn.Module):
         found = collapse_signs(theirs, predicted, hidden, counted) if signs else {}
         return jepa_sum(predicted, jepa_target(theirs), counted, self.config.jepa.distance), found
 
-    def _features(self, image: Tensor, tokens: Tensor, texts: Tensor | None) -> Features | None:
+    def _features(self, image: Tensor, tokens: Tensor | None, texts: Tensor | None) -> Features | None:
         if self.text is None or texts is None:
             return None
-        if self.config.itc.view == "full":
+        if tokens is None or self.config.itc.view == "full":
             tokens = self.encoder(image)[-1].flatten(2).transpose(1, 2)
         return Features(self.image_head(tokens.mean(1)), self.text_head(self.text(texts)))

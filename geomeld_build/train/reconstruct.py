@@ -12,12 +12,10 @@ from torch import Tensor
 
 from geomeld_build.train.model import GeoMeldFM, ModelBatch
 from geomeld_build.train.pixels.masks import masks_of
-from geomeld_build.train.pixels.patches import patches_of, unpatched
+from geomeld_build.train.pixels.patches import own_scale, patches_of, unpatched
 from geomeld_build.train.pixels.rows import TargetRow
 
 __all__ = ["Reconstruction", "reconstructions"]
-
-_EPS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +76,8 @@ def _whole(model: GeoMeldFM, one: TargetRow, guess: Tensor, target: Tensor, vali
     if one.classes:
         guess = guess.argmax(2, keepdim=True).float()
     elif _by_patch(model, one):
-        values, there = patches_of(target, model.grid, hidden), patches_of(valid, model.grid, hidden)
-        count = there.sum((2, 3), keepdim=True).clamp(min=1)
-        mean = values.masked_fill(~there, 0.0).sum((2, 3), keepdim=True) / count
-        variance = (values - mean).masked_fill(~there, 0.0).square().sum((2, 3), keepdim=True) / count
-        guess = guess * torch.sqrt(variance + _EPS) + mean
+        mean, deviation = own_scale(patches_of(target, model.grid, hidden), patches_of(valid, model.grid, hidden))
+        guess = guess * deviation + mean
     bands = guess.shape[2]
     whole = torch.full((*target.shape[:1], model.rule.patches, *guess.shape[2:]), torch.nan, device=guess.device)
     whole = whole.scatter(1, hidden[..., None, None].expand(-1, -1, bands, guess.shape[3]), guess.float())

@@ -29,13 +29,12 @@ from geomeld_build.emulator.serve import EmulatorServer
 from geomeld_build.emulator.worlds.planet import PlanetWorld
 from geomeld_build.modalities import modality
 from geomeld_build.store import Store, open_store
+from tests.support.bench_tiles import REGIONS
 from tests.support.made_signals import made_signals
 
 FULL = "GEOMELD_BENCH" in os.environ
 OUT = Path(os.environ.get("GEOMELD_BENCH_OUT", tempfile.gettempdir()))
 TILES, CAPTIONS, TURNS = (64, 500, 5) if FULL else (2, 4, 1)
-_REGIONS = ("75.0,30.2,75.4,30.5", "9.0,47.8,9.6,48.2", "-60.6,-3.6,-60.0,-3.0", "22.0,-19.0,22.6,-18.4")
-"""Irrigated plain, temperate hills, rain forest, savanna."""
 
 Job = tuple[Place, dict[str, Any]]
 
@@ -45,9 +44,9 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     """Tiles as they are stored, and where they are."""
     found = []
     with EmulatorServer(PlanetWorld()) as server:
-        for number, region in enumerate(_REGIONS[: TILES // 2]):
+        for number, region in enumerate(REGIONS[: TILES // 2]):
             uri = str(tmp_path_factory.mktemp("bench") / f"region-{number}")
-            source, limit = SourceConfig(url=server.url, project="local"), max(1, TILES // len(_REGIONS))
+            source, limit = SourceConfig(url=server.url, project="local"), max(1, TILES // len(REGIONS))
             build_tiles(BuildConfig(store=uri, region=region, limit=limit, modalities=ROWS, source=source))
             found += _jobs(open_store(uri))
     return found

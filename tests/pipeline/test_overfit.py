@@ -25,10 +25,10 @@ from geomeld_build.train.loop.setup import build_model, ground_of
 from geomeld_build.train.model import GeoMeldFM
 from geomeld_build.train.presets import load_config
 from geomeld_build.train.step import backward
+from tests.support.bench_tiles import REGIONS
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 TILES, STEPS = 32, 200
-_REGIONS = ("75.0,30.2,75.4,30.5", "9.0,47.8,9.6,48.2", "-60.6,-3.6,-60.0,-3.0", "22.0,-19.0,22.6,-18.4")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     if not Path(uri).exists():
         with EmulatorServer(PlanetWorld()) as server:
             source = SourceConfig(url=server.url, project="local")
-            for region in _REGIONS:
+            for region in REGIONS:
                 build_tiles(BuildConfig(store=uri, region=region, limit=TILES // 3, workers=4, source=source))
     measure_store(uri)
     caption_store(uri, CaptionSettings(count=1))

@@ -18,25 +18,25 @@ from geomeld_build.store.layout import object_key
 from geomeld_build.store.objects import open_objects
 from tests.unit.store.making import RECIPE, record_of
 
-__all__ = ["NAMES", "RAW_BYTES", "compact_store", "planet_tiles"]
+__all__ = ["NAMES", "RAW_BYTES", "REGIONS", "compact_store", "planet_tiles"]
 
 NAMES = tuple(name for name, row in MODALITIES.items() if row.target is not None)
 """The arrays that a model is trained on."""
 RAW_BYTES = sum(
     len(MODALITIES[name].bands) * 128 * 128 * (1 if MODALITIES[name].dtype == "uint8" else 2) for name in NAMES
 )
-_REGIONS = ("75.0,30.2,75.4,30.5", "9.0,47.8,9.6,48.2", "-60.6,-3.6,-60.0,-3.0", "22.0,-19.0,22.6,-18.4")
+REGIONS = ("75.0,30.2,75.4,30.5", "9.0,47.8,9.6,48.2", "-60.6,-3.6,-60.0,-3.0", "22.0,-19.0,22.6,-18.4")
 """Irrigated plain, temperate hills, rain forest, savanna."""
 
 
-def planet_tiles(folder: Path, count: int, regions: int = len(_REGIONS)) -> list[dict[str, NDArray[Any]]]:
+def planet_tiles(folder: Path, count: int, regions: int = len(REGIONS)) -> list[dict[str, NDArray[Any]]]:
     """Distinct tiles of the simulated planet through emulator and build, the regions by turns.
 
     The stores of a region stay in the folder, and are used again.
     """
     found = []
     with EmulatorServer(PlanetWorld()) as server:
-        for number, region in enumerate(_REGIONS[:regions]):
+        for number, region in enumerate(REGIONS[:regions]):
             uri = str(folder / f"region-{number}")
             # A tenth more: some anchors have no cloudless scene.
             wanted = -(-count * 11 // (10 * regions))

@@ -50,8 +50,10 @@ def train(
     Stopped at any point, the same command goes on from the last checkpoint, exactly. Under torchrun it trains on as
     many processes as there are. SIGTERM ends a run after the step, with a checkpoint.
     """
+    from geomeld_build.train.needs import require_torch
     from geomeld_build.train.presets import load_config
 
+    require_torch()
     settings = load_config(config, overrides or ())
     options.existing_store(settings.data.store)
     if dry_run:
@@ -157,6 +159,9 @@ def export_encoder(
 
     'geomeld_build.load_encoder' opens it.
     """
+    from geomeld_build.train.needs import require_torch
+
+    require_torch()
     from geomeld_build.train.export import export_encoder as export
 
     paths = export(Path(checkpoint), out)
@@ -177,13 +182,15 @@ def reconstruct(
     as_json: options.AsJson = False,
 ) -> None:
     """Draw what a model makes of hidden patches: what it saw, what is there, and what it says, in every row."""
+    from geomeld_build.train.needs import require_torch
+
+    require_torch()
     from geomeld_build.pictures.reconstructions import save_reconstructions
     from geomeld_build.train.loop.restore import batch_of, restored
+    from geomeld_build.train.reconstruct import reconstructions
 
     model, config, step = restored(Path(checkpoint))
     batch, tile_ids = batch_of(config, store=store, where=where, count=tiles, seed=seed)
-    from geomeld_build.train.reconstruct import reconstructions
-
     paths = save_reconstructions(reconstructions(model, batch, tile_ids, tiles), out, f"step {step}")
     if as_json:
         print_json([str(path) for path in paths])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from geomeld_build.errors import MissingExtra
+from geomeld_build.train.needs import require_torch
 
 try:
     import torch
-except ImportError as error:
-    raise MissingExtra(
-        "geomeld_build.train needs torch, which is not installed: pip install 'geomeld-build[train]'"
-    ) from error
+except ImportError:
+    require_torch()
+    # It is installed, and broken: its own error says how.
+    raise
 
 __all__ = ["torch"]

@@ -78,6 +78,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     except FileNotFoundError:
         raise ConfigError(f"no checkpoint {path}") from None
     except Exception as error:
+        # A file that is none, or cut off, is told by errors of pickle, of zip archives and of torch alike.
         raise ConfigError(f"{path} is no checkpoint, or damaged: {error}") from error
     if not isinstance(plain, dict) or plain.pop("format", None) != _FORMAT:
         raise ConfigError(f"{path} is no checkpoint of this version of geomeld-build")

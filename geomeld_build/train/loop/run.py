@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -117,7 +117,12 @@ def _found(folder: Path, resume: str | None) -> Checkpoint | None:
         raise ConfigError(
             f"{folder} has checkpoints of an earlier run: leave out --no-resume, or choose another run.out"
         )
-    return read_checkpoint(path, "cpu")
+    checkpoint = read_checkpoint(path, "cpu")
+    newest = latest(folder)
+    if newest is not None and read_checkpoint(newest).step > checkpoint.step:
+        # Going on here would cut the log, and what is written next would be the first to be deleted.
+        raise ConfigError(f"{folder} goes on to {newest.name}: choose another run.out to go on from {path}")
+    return checkpoint
 
 
 @contextmanager
@@ -174,7 +179,7 @@ class _Run:
             self._restore(checkpoint)
         self.resumed_at = self.step
         self.steps = config.run.steps or (config.run.epochs or 1) * self.feed.steps()
-        self.trained: nn.Module = torch.compile(self.model) if config.run.compile else self.model  # type: ignore[assignment]
+        self.trained: nn.Module = cast(nn.Module, torch.compile(self.model)) if config.run.compile else self.model
         if process.world > 1:
             self.trained = distributed_model(self.trained)
         self.losses: dict[str, float] = {}

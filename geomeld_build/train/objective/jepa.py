@@ -17,7 +17,7 @@ from geomeld_build.train.encoder.layers import widened
 from geomeld_build.train.objective.means import Sum
 from geomeld_build.train.objective.transformer import Transformer, sine_places
 
-__all__ = ["Predictor", "collapse_signs", "follow", "jepa_sum", "jepa_target"]
+__all__ = ["JepaDistance", "Predictor", "collapse_signs", "follow", "jepa_sum", "jepa_target"]
 
 JepaDistance = Literal["mse", "smooth_l1"]
 
@@ -93,6 +93,7 @@ def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
 
 
 # Now and then, for a log: not worth a graph of its own when the rest is compiled.
+# torch has no types for this decorator.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 @torch.no_grad()
 def collapse_signs(teacher: Tensor, predicted: Tensor, hidden: Tensor, counted: Tensor) -> Mapping[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["patches_of", "standardised", "unpatched"]
+__all__ = ["own_scale", "patches_of", "standardised", "unpatched"]
 
 _EPS = 1e-6
 
@@ -56,8 +56,13 @@ def standardised(values: Tensor, valid: Tensor) -> Tensor:
         values: ``(sample, patch, band, pixel)``.
         valid: of the same shape.
     """
+    mean, deviation = own_scale(values, valid)
+    return (values - mean).masked_fill(~valid, 0.0) / deviation
+
+
+def own_scale(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every patch by which ``standardised`` goes: ``(sample, patch, 1, 1)`` each."""
     count = valid.sum((2, 3), keepdim=True).clamp(min=1)
     mean = values.masked_fill(~valid, 0.0).sum((2, 3), keepdim=True) / count
-    apart = (values - mean).masked_fill(~valid, 0.0)
-    variance = apart.square().sum((2, 3), keepdim=True) / count
-    return apart / torch.sqrt(variance + _EPS)
+    variance = (values - mean).masked_fill(~valid, 0.0).square().sum((2, 3), keepdim=True) / count
+    return mean, torch.sqrt(variance + _EPS)

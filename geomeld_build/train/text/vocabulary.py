@@ -41,7 +41,7 @@ class Vocabulary:
         try:
             self._tokenizer = Tokenizer.from_str(text)
         except Exception as error:
-            # The library raises plain exceptions of several kinds.
+            # The library has no exception of its own: it raises plain ``Exception``.
             raise ConfigError(f"the vocabulary cannot be read: {error}") from error
         self._text = text
 

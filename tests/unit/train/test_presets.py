@@ -56,6 +56,7 @@ def test_files_build_on_presets_and_overrides_on_files(tmp_path: Path) -> None:
         ("tiny", [STORE, "encoder.size=small"], "encoder.size: .*got 'small'"),
         ("tiny", [STORE, "encoder.bands=[B2, B99]"], "bands B2, B99: expected some of B1"),
         ("tiny", [STORE, "reconstruct.rows=[scl]"], "rows scl: expected some of sentinel2"),
+        ("tiny", [STORE, "reconstruct.weights={terain: 2}"], "weights of terain: expected some of sentinel2"),
         ("tiny", [STORE, "run.batch"], "'run.batch': expected part.key=value"),
     ],
 )

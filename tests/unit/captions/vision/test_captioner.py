@@ -66,6 +66,7 @@ def test_lies_do_not_survive_and_the_truth_does(rate: float, count: int) -> None
         before, after = (sum(one.label == "supported" for one in text.checked) for text in (said, chosen))
         supported += before
         lost += max(0, before - after)
+    print(f"lies at {rate}, k = {count}: {kept} of {told} left, {lost} of {supported} supported claims lost")
     assert told >= (100 if rate == 1.0 else 1)
     assert kept <= 0.01 * TILES
     assert lost <= 0.10 * supported

@@ -11,15 +11,16 @@ from torch import Tensor
 from geomeld_build.errors import ConfigError
 from geomeld_build.train.encoder.convnext import Encoder, EncoderSpec
 from geomeld_build.train.encoder.sizes import SIZES
+from geomeld_build.train.encoder.stems import StemKind
 
 GEOMETRIES = [(128, 128, 16), (112, 112, 16), (128, 128, 32), (64, 96, 16)]
 """Height, width, patch: as in the paper, MMEarth's crop, large patches, a grid that is no square."""
 
 
-def encoder_of(size: str = "atto", stem: str = "patch", patch: int = 16, bands: int = 12) -> Encoder:
+def encoder_of(size: str = "atto", stem: StemKind = "patch", patch: int = 16, bands: int = 12) -> Encoder:
     """In double precision, with biases and response normalisation that are not zero."""
     torch.manual_seed(1)
-    encoder = Encoder(EncoderSpec(size, bands, patch, stem)).double()  # type: ignore[arg-type]
+    encoder = Encoder(EncoderSpec(size, bands, patch, stem)).double()
     for parameter in encoder.parameters():
         if parameter.ndim == 1:
             torch.nn.init.normal_(parameter, 0.5, 0.3)
@@ -44,7 +45,7 @@ def gradients(encoder: Encoder, compute: Callable[[Tensor, Tensor], Tensor], *in
 @pytest.mark.parametrize(
     ("size", "geometry"), [*(("test", one) for one in GEOMETRIES), ("atto", (64, 96, 16)), ("tiny", (32, 64, 16))]
 )
-def test_packed_is_the_network_with_holes(size: str, geometry: tuple[int, int, int], stem: str) -> None:
+def test_packed_is_the_network_with_holes(size: str, geometry: tuple[int, int, int], stem: StemKind) -> None:
     height, width, patch = geometry
     encoder = encoder_of(size, stem, patch)
     pixels = torch.randn(2, 12, height, width, dtype=torch.float64)
@@ -59,7 +60,7 @@ def test_packed_is_the_network_with_holes(size: str, geometry: tuple[int, int, i
 
 
 @pytest.mark.parametrize("stem", ["patch", "mmearth"])
-def test_what_is_hidden_changes_nothing(stem: str) -> None:
+def test_what_is_hidden_changes_nothing(stem: StemKind) -> None:
     encoder = encoder_of(stem=stem)
     pixels = torch.randn(2, 12, 128, 128, dtype=torch.float64)
     patches = patches_of(2, (8, 8))
@@ -71,7 +72,7 @@ def test_what_is_hidden_changes_nothing(stem: str) -> None:
 
 
 @pytest.mark.parametrize("stem", ["patch", "mmearth"])
-def test_with_nothing_masked_it_is_the_plain_network(stem: str) -> None:
+def test_with_nothing_masked_it_is_the_plain_network(stem: StemKind) -> None:
     encoder = encoder_of(stem=stem)
     pixels = torch.randn(2, 12, 64, 96, dtype=torch.float64)
     patches = torch.stack([torch.randperm(24) for _ in range(2)])

@@ -203,6 +203,18 @@ def test_a_checkpoint_of_other_bands_is_refused(store: str, whole: Path, tmp_pat
         train(config_of(store, whole), resume=None)
 
 
+def test_an_older_checkpoint_does_not_undo_later_ones(store: str, tmp_path: Path) -> None:
+    config = config_of(store, tmp_path / "run", run={"steps": 4, "save_every": 2})
+    train(config)
+    before = losses_of(tmp_path / "run")
+    older = str(tmp_path / "run" / "step-00000002.pt")
+    with pytest.raises(ConfigError, match=r"goes on to step-00000004.pt: choose another run.out"):
+        train(config, resume=older)
+    assert losses_of(tmp_path / "run") == before
+    summary = train(config_of(store, tmp_path / "other", run={"steps": 4}), resume=older)
+    assert (summary.resumed_at, summary.steps) == (2, 4)
+
+
 def test_without_captions_it_trains_without_contrast(tmp_path: Path) -> None:
     uri = tmp_path / "store"
     make_train_store(uri, 8)

@@ -11,9 +11,9 @@ import torch
 from scipy.special import logsumexp
 
 from geomeld_build.train.objective.contrast import contrast_sum
-from geomeld_build.train.objective.jepa import collapse_signs, follow, jepa_sum, jepa_target
+from geomeld_build.train.objective.jepa import JepaDistance, collapse_signs, follow, jepa_sum, jepa_target
 from geomeld_build.train.objective.means import Sum, everywhere
-from geomeld_build.train.objective.reconstruction import class_sum, number_sum
+from geomeld_build.train.objective.reconstruction import Distance, class_sum, number_sum
 from geomeld_build.train.pixels.patches import patches_of, standardised, unpatched
 
 SHAPES = [(1, 1, 1, 1), (2, 3, 1, 4), (3, 2, 5, 9), (1, 7, 12, 16)]
@@ -30,7 +30,7 @@ def holes(shape: tuple[int, ...], share: float) -> Array:
 
 
 @pytest.mark.parametrize(("shape", "share", "distance"), list(product(SHAPES, [0.0, 0.4, 1.0], ["l1", "mse"])))
-def test_numbers(shape: tuple[int, ...], share: float, distance: str) -> None:
+def test_numbers(shape: tuple[int, ...], share: float, distance: Distance) -> None:
     guess, wanted, valid = random(shape), random(shape, 1), holes(shape, share)
     total, count = 0.0, 0
     for at in np.ndindex(*shape):
@@ -39,7 +39,7 @@ def test_numbers(shape: tuple[int, ...], share: float, distance: str) -> None:
             total += apart if distance == "l1" else apart**2
             count += 1
     wanted[~valid] = np.nan
-    found = number_sum(*map(torch.from_numpy, (guess, wanted, valid)), distance)  # type: ignore[arg-type]
+    found = number_sum(*map(torch.from_numpy, (guess, wanted, valid)), distance)
     assert float(found.total) == pytest.approx(total, rel=1e-12, abs=1e-12)
     assert int(found.count) == count
 
@@ -86,7 +86,7 @@ def test_patches_are_where_they_were() -> None:
 
 
 @pytest.mark.parametrize(("distance", "shape"), list(product(["mse", "smooth_l1"], [(1, 1, 4), (3, 5, 8)])))
-def test_tokens(distance: str, shape: tuple[int, int, int]) -> None:
+def test_tokens(distance: JepaDistance, shape: tuple[int, int, int]) -> None:
     predicted, teacher = random(shape) * 2, random(shape, 1)
     counted = holes(shape[:2], 0.3)
     total = 0.0
@@ -96,7 +96,7 @@ def test_tokens(distance: str, shape: tuple[int, int, int]) -> None:
         apart = np.abs(predicted[sample, patch] - wanted)
         total += float(np.mean(apart**2 if distance == "mse" else np.where(apart < 1, apart**2 / 2, apart - 0.5)))
     target = jepa_target(torch.from_numpy(teacher))
-    found = jepa_sum(torch.from_numpy(predicted), target, torch.from_numpy(counted), distance)  # type: ignore[arg-type]
+    found = jepa_sum(torch.from_numpy(predicted), target, torch.from_numpy(counted), distance)
     assert float(found.total) == pytest.approx(total, rel=1e-12, abs=1e-12)
     assert int(found.count) == counted.sum()
 
