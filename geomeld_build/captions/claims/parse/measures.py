@@ -37,6 +37,7 @@ _STANDING = word_set("tallest tower towers towering stand stands standing grow g
 _GROUND = word_set("ground terrain land tile scene area surface plain site it lies sits lie plateau metres")
 _TRAIL = COPULAS | _MEAN | word_set("of at with a an the stay stays keep keeps exceed exceeds about to up average")
 _NOWHERE = frozenset({"nowhere", "never", "nothing", "none", "no", "not", "nor", "neither"})
+_NEXT_THING = frozenset({",", "and", "with", "or", "on"})
 _REACH = 9
 
 
@@ -184,7 +185,9 @@ def _turned(sentence: Sentence, item: Item) -> Item:
     """Nowhere does it rise more than ten metres: at most so much, everywhere."""
     opposite = {"above": "below", "below": "above"}.get(item.bound)
     left, _ = _near(sentence, item, _REACH, 0)
-    if opposite is None or not _NOWHERE & set(left):
+    # What is denied before a comma or an "and" is another thing: no water, and ground below 300 m.
+    ends = next((at for at, word in enumerate(left) if word in _NEXT_THING), len(left))
+    if opposite is None or not _NOWHERE & set(left[:ends]):
         return item
     return replace(item, bound=opposite)
 

@@ -10,6 +10,7 @@ from geomeld_build.captions.claims.lexicon.places import MONTHS
 from geomeld_build.captions.claims.model import Claim, ClaimType
 from geomeld_build.captions.claims.parse.attach import nearest_left, nearest_right
 from geomeld_build.captions.claims.parse.events import is_of_an_event
+from geomeld_build.captions.claims.parse.greenness import greenness_claims
 from geomeld_build.captions.claims.parse.scan import Item, Sentence
 from geomeld_build.captions.claims.text import word_set
 
@@ -45,7 +46,7 @@ _YEARS = (1980.0, 2040.0)
 
 def object_claims(sentence: Sentence, text: str) -> list[Claim]:
     """Claims of all items that no other rule has used."""
-    found = _ndvi(sentence, text) + _textures(sentence, text) + _relief(sentence, text)
+    found = greenness_claims(sentence, text) + _textures(sentence, text) + _relief(sentence, text)
     found += _steepness(sentence, text) + _years(sentence, text)
     for number, item in enumerate(sentence.items):
         if number in sentence.used or number in sentence.skipped:
@@ -72,14 +73,6 @@ _KINDS: dict[str, ClaimType] = {
     "month": "date",
 }
 _HARDLY = frozenset({"little", "hardly", "barely", "scarcely", "scant"})
-_LEVELS = {
-    **dict.fromkeys(["high", "strong", "vivid", "intense", "marked", "peaks", "great"], (0.6, 1.0)),
-    **dict.fromkeys(["moderate", "medium", "middling", "intermediate"], (0.35, 0.6)),
-    **dict.fromkeys(
-        ["low", "weak", "faint", "poor", "sparse", "negligible", "little", "minimal", "slight"], (-1.0, 0.3)
-    ),
-}
-"""NDVI that a word for the amount of green accepts."""
 _DATED = frozenset({"geo", "season", "date"})
 
 
@@ -87,8 +80,6 @@ def _plain(sentence: Sentence, text: str, number: int, kind: ClaimType) -> Claim
     item = sentence.items[number]
     sentence.used.add(number)
     start, end = sentence.span(item)
-    if item.kind == "green" and sentence.text(item.last - 1) in {"greenness", "index"}:
-        return _greenness(sentence, text, item)
     word, value = item.word, None
     if item.kind == "osm":
         kind = FEATURES[item.value].type  # type: ignore[assignment]
@@ -100,19 +91,6 @@ def _plain(sentence: Sentence, text: str, number: int, kind: ClaimType) -> Claim
     positive = number not in sentence.negated and not _is_little(sentence, item)
     slot = (start, end) if positive and kind in {"geo", "season", "date"} else None
     return Claim(start, end, text[start:end], kind, subject, value=value, word=word, positive=positive, slot=slot)
-
-
-def _greenness(sentence: Sentence, text: str, item: Item) -> Claim:
-    """Greenness as an amount: it is high, or weak."""
-    levels = [
-        (at, _LEVELS[sentence.text(at)]) for at in range(item.first - 2, item.last + 6) if sentence.text(at) in _LEVELS
-    ]
-    first, last = item.first, item.last
-    for at, _ in levels[:1]:
-        first, last = min(first, at), max(last, at + 1)
-    start, end = sentence.tokens[first].start, sentence.tokens[last - 1].end
-    low, high = levels[0][1] if levels else _LEVELS["high"]
-    return Claim(start, end, text[start:end], "greenness", ("ndvi",), low=low, high=high)
 
 
 def _is_little(sentence: Sentence, item: Item) -> bool:
@@ -201,40 +179,6 @@ def _textures(sentence: Sentence, text: str) -> list[Claim]:
         found.append(
             Claim(start, end, text[start:end], "texture", members(noun.value), word=item.value, positive=positive)
         )
-    return found
-
-
-def _ndvi(sentence: Sentence, text: str) -> list[Claim]:
-    """An NDVI of about 0.6."""
-    found = _ndvi_words(sentence, text)
-    for number, item in enumerate(sentence.items):
-        if item.kind != "count" or item.number is None or number in sentence.used or not 0.0 <= item.number <= 1.0:
-            continue
-        at = next((n for n in range(item.first - 1, max(-1, item.first - 6), -1) if sentence.text(n) == "ndvi"), None)
-        if at is None:
-            continue
-        sentence.used.add(number)
-        start, end = sentence.tokens[at].start, sentence.span(item)[1]
-        ends = {"below": (0.0, item.number), "above": (item.number, 1.0)}.get(item.bound, (item.number, item.number))
-        found.append(Claim(start, end, text[start:end], "greenness", ("ndvi",), low=ends[0], high=ends[1]))
-    return found
-
-
-def _ndvi_words(sentence: Sentence, text: str) -> list[Claim]:
-    """The NDVI is high; a low NDVI."""
-    found = []
-    for at, token in enumerate(sentence.tokens):
-        if token.text != "ndvi":
-            continue
-        near = [*range(at + 1, at + 5), at - 1, at - 2]
-        level = next((n for n in near if sentence.text(n) in _LEVELS), None)
-        if level is None or any(
-            sentence.tokens[n].kind == "number" for n in range(at, min(at + 6, len(sentence.tokens)))
-        ):
-            continue
-        low, high = _LEVELS[sentence.text(level)]
-        start, end = sentence.tokens[min(at, level)].start, sentence.tokens[max(at, level)].end
-        found.append(Claim(start, end, text[start:end], "greenness", ("ndvi",), low=low, high=high))
     return found
 
 
